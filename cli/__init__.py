@@ -1,1 +1,1 @@
-"""The `chisel` command: thin, no logic of its own."""
+"""The `chisel` command. It parses arguments, calls the other rooms and prints; no more."""

@@ -1,4 +1,4 @@
-"""Parsing the words and `key=value` settings after a command, and finding runs."""
+"""Parse the words and `key=value` settings after a command, and find runs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from chisel.configs import CheckpointError, ConfigError, near
 def words_and_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Split arguments into bare words and the settings after them; expand `~/` in both.
 
-    A word may hold `=`, like the path of a run whose name does: if a slash comes before it, or if
-    there is such a file and no setting before.
+    An argument with `=` is a word, not a setting, if no setting precedes it and it is a path: there
+    is a slash before the `=`, or a file of that name.
 
     Args:
         arguments: The arguments after the command.
 
     Raises:
-        ConfigError: A bare word follows a setting, which is probably a mistake.
+        ConfigError: If a bare word follows a setting, which is probably a mistake.
     """
     words: list[str] = []
     settings: list[str] = []
@@ -41,17 +41,22 @@ def words_and_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def one_word(arguments: Sequence[str], what: str, usage: str) -> tuple[str, list[str]]:
-    """Return the one bare word that a command needs, and its settings.
+    """Return the one bare word that a command needs, and the settings.
+
+    Args:
+        arguments: The arguments after the command.
+        what: Name of the word in messages, like `RUN`.
+        usage: The command's usage, for messages.
 
     Raises:
-        ConfigError: There is none or more than one; the message shows the usage.
+        ConfigError: If there is no bare word, or more than one.
     """
     words, settings = words_and_settings(arguments)
     if not words:
         raise ConfigError(f"{what} is missing; usage: {usage}")
     extra = [word for word in words[1:] if "=" not in word]
     if extra:
-        raise ConfigError(f"{extra[0]}: one {what} at a time; settings are written key=value")
+        raise ConfigError(f"{extra[0]}: give one {what} only; settings are written key=value")
     return words[0], [*words[1:], *settings]
 
 
@@ -59,10 +64,10 @@ def take(settings: Sequence[str], key: str) -> tuple[str | None, list[str]]:
     """Take `key=…` out of the settings.
 
     Returns:
-        Its value, or None if it was not given, and the other settings.
+        The value, or None if the key was not given, and the other settings.
 
     Raises:
-        ConfigError: It is given twice, or without a value.
+        ConfigError: If the key is given twice, or without a value.
     """
     values = [setting.partition("=")[2] for setting in settings if _is(setting, key)]
     if len(values) > 1:
@@ -73,38 +78,50 @@ def take(settings: Sequence[str], key: str) -> tuple[str | None, list[str]]:
 
 
 def take_jobs(settings: Sequence[str]) -> tuple[int, list[str]]:
-    """Take `jobs=…`, the number of runs that train at a time, out of the settings; 1 if left out.
+    """Take `jobs=…`, the number of runs that train at a time, out of the settings.
+
+    Returns:
+        The number, 1 if it was not given, and the other settings.
 
     Raises:
-        ConfigError: It is no number from 1 on, or given twice.
+        ConfigError: If it is not a number from 1 to 9999, or is given twice.
     """
     text, rest = take(settings, "jobs")
     if text is not None and not re.fullmatch("[1-9][0-9]{0,3}", text):
-        raise ConfigError(f"jobs={text}: a number of runs at a time, like jobs=2")
+        raise ConfigError(f"jobs={text}: must be a number of runs at a time, like jobs=2")
     return int(text or 1), rest
 
 
 def take_launch(settings: Sequence[str]) -> tuple[int, configs.LaunchConfig, list[str]]:
     """Take `jobs=…`, `launcher=…` and `slurm.*` out of the settings.
 
+    Returns:
+        The number of jobs, the options of the launch, and the other settings.
+
     Raises:
-        ConfigError: As for `take_jobs` and `configs.take_launch`; or they don't fit together.
+        ConfigError: As for `take_jobs` and `configs.take_launch`; also if `jobs` is given with
+            `launcher=slurm`.
     """
     launch, rest = configs.take_launch(settings)
     jobs, left = take_jobs(rest)
     if launch.launcher == "slurm" and len(left) < len(rest):
         raise ConfigError(
-            "jobs: it counts processes of this machine, and launcher=slurm starts none; "
+            "jobs counts processes on this machine, and launcher=slurm starts none; leave it out. "
             "slurm.runs_per_job=N trains N runs in each job"
         )
     return jobs, launch, left
 
 
 def existing(path: str, runs: str = "runs") -> Path:
-    """Return the path of a run or a checkpoint, or a shipped agent's name, which must exist.
+    """Return the path of a run or checkpoint, or the name of a shipped agent, if it exists.
+
+    Args:
+        path: The path or name that was given.
+        runs: Folder whose runs an error message suggests.
 
     Raises:
-        CheckpointError: It doesn't; the message names the run with the most similar path.
+        CheckpointError: If it does not exist; the message suggests the run with the most similar
+            path.
     """
     if os.path.exists(configs.agent_path(path)):
         return Path(path)
@@ -117,10 +134,10 @@ def existing(path: str, runs: str = "runs") -> Path:
 def check_settings(run: Path, settings: Sequence[str]) -> None:
     """Check overrides against the config of a run, or of the first run of a grid.
 
-    Where there is no config, beside a single checkpoint for example, nothing is checked here.
+    Without a config, for example beside a single checkpoint, nothing is checked.
 
     Raises:
-        ConfigError: They don't fit it.
+        ConfigError: If the overrides don't fit the config.
     """
     run = configs.agent_path(run)
     for pattern in ("config.yaml", "*/config.yaml", "*/seed-*/config.yaml"):
@@ -130,14 +147,14 @@ def check_settings(run: Path, settings: Sequence[str]) -> None:
 
 
 def _is_path(argument: str) -> bool:
-    """Whether an argument that may hold `=` is a path."""
+    """Return whether an argument, which may hold `=`, is a path."""
     before = argument.partition("=")[0]
-    # os.path, because Path.exists raises where a name is too long.
+    # os.path, because Path.exists raises if a name is too long.
     return not argument.startswith("-") and ("/" in before or os.path.exists(argument))
 
 
 def _expand_home(argument: str) -> str:
-    """Expand `~/`, also after `=` and commas, where not every shell does."""
+    """Expand `~/` at the start, and after `=` and commas, where not every shell does."""
     return re.sub(r"(^|[=,])(~[^/,=]*)(?=/)", lambda m: m[1] + os.path.expanduser(m[2]), argument)
 
 

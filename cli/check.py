@@ -13,11 +13,11 @@ USAGE = "chisel check EXPERIMENT [key=value …]"
 HELP = f"""\
 usage: {USAGE}
 
-Prints the config that `chisel train` would use, every option resolved, or the
-first thing that is wrong with its keys and values. No network is built:
-`chisel train` says first whether modules and units of regions are in it. If
-keys have several values, the runs as a list of comments, then one document
-each.
+Prints the config that `chisel train` would use, with every option, or the first
+error in its keys and values. It builds no network, so it does not check that
+the modules and units of regions exist; `chisel train` does, before it trains.
+If keys have several values, it lists the runs as comments, then prints one YAML
+document for each.
 
 examples:
   chisel check maze/quick
@@ -25,7 +25,7 @@ examples:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Print the resolved config."""
+    """Print the config of a run, or of every run of a grid."""
     experiment, settings = one_word(arguments, "EXPERIMENT", USAGE)
     grid = configs.load_grid(experiment, settings)
     if grid.keys:
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _table(grid: configs.Grid) -> list[str]:
-    """Return what varies in a grid: the number of runs, and a line for each."""
+    """Return the number of runs of a grid, and a line for each with its values and folder."""
     plain = [configs.flatten(configs.to_plain(config)) for config in grid.runs.values()]
     columns = [[key, *(str(one.get(key, "")) for one in plain)] for key in grid.keys]
     columns.append(["folder", *grid.runs])

@@ -13,19 +13,19 @@ USAGE = "chisel compare RUN RUN … [metrics=…] [labels=…] [out=FOLDER]"
 HELP = f"""\
 usage: {USAGE}
 
-Puts runs side by side: learning curves as a figure, final numbers and
-evaluations as a table. A RUN may be the folder of a grid, which stands for all
-its runs, or a folder of several seeds; then means come with the seeds
-themselves, from five on with 95 % intervals over seeds, and of two such folders
-with a permutation p. Two folders of ten seeds or more also get interquartile
-means, the probability that a run of the first is better, and performance
-profiles. Evaluations of an earlier checkpoint are not shown; those made with
-other settings are said to be.
+Compares runs: learning curves as a figure, final numbers and evaluations as a
+table. A RUN may be the folder of a grid, which stands for all its runs, or a
+folder of several seeds. For seeds the table has the mean with every seed's
+value, from five seeds on with a 95 % interval, and for two such folders a
+permutation p. Two folders of ten seeds or more also get interquartile means,
+the probability that a run of the first is better, and performance profiles.
+Evaluations of an earlier checkpoint are left out; the table says which
+evaluations had other settings.
 
-  metrics=NAME,…  the metrics to show, such as charts/success, losses/entropy or
-                  the name of an evaluation's; success means all that end so
-  labels=A,B      words for the runs, in their order, instead of their folders
-  style=slides    figures for slides, or dark; paper if left out
+  metrics=NAME,…  metrics to show: logged ones such as charts/success, or those
+                  of evaluations; success stands for every name that ends so
+  labels=A,B      names for the runs, in their order, instead of their folders
+  style=slides    figures for slides, or style=dark; paper if left out
   width=85        width of the figures in mm, with text of at least 7 pt
   out=FOLDER      folder for the results, instead of studies/compare
 
@@ -47,7 +47,7 @@ _OPTIONS = {
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Compare runs and print the table."""
+    """Compare runs; print the table and the files that are written."""
     words, settings = words_and_settings(arguments)
     given = parse_settings(settings)
     unknown = [key for key in given if key not in _OPTIONS]
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> None:
     if not words:
         raise ConfigError(f"RUN is missing; usage: {USAGE}")
     options = read_options("compare", _OPTIONS, given)
-    # A shell's * in the folder of a grid names what is no run, too.
+    # A shell's * in the folder of a grid also matches these, which are no runs.
     named = [word for word in words if Path(word).name not in ("studies", "group.json")]
     runs = [existing(word) for word in named]
     # Heavy: only once the arguments are known to be good.

@@ -21,10 +21,10 @@ options, runs and shipped agents when you press Tab. To try it:
   fish   chisel completion fish | source
 
 To keep it, put that line into ~/.bashrc, ~/.zshrc (after compinit) or
-~/.config/fish/config.fish. The scripts ask `chisel completion words WORD …`
-what the last word may become."""
+~/.config/fish/config.fish. The scripts call `chisel completion words WORD …`,
+which prints candidates for the last word."""
 
-# Readline replaces only what follows the last = or :, where these end words.
+# If = and : end words, readline replaces only what follows the last of them.
 _BASH = r"""_chisel() {
     local line=${COMP_LINE:0:COMP_POINT} word IFS=$' \t'
     local words=($line)
@@ -64,7 +64,7 @@ SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Print a script; or, for one, what the last word may become, one candidate a line."""
+    """Print a shell's script; after `words`, print candidates for the last word, one per line."""
     if arguments[:1] == ["words"]:
         print("\n".join(complete(arguments[1:], COMMANDS)))
         return

@@ -12,11 +12,11 @@ USAGE = "chisel describe CHECKPOINT [env=EXPERIMENT]"
 HELP = f"""\
 usage: {USAGE}
 
-Says what a trained network is: its config, its layers with the shapes of what
-they return, the regions that gradients were routed to, the studies that can be
-run on it, and how it was trained. CHECKPOINT is a run's folder, a checkpoint, a
-shipped agent, or a published .pth file with env=EXPERIMENT. The names of the
-layers are what studies and vectors take as module=.
+Describes a trained network: its config, its layers with the shapes of their
+outputs, the regions that gradients were routed to, the studies that can be run
+on it, and how it was trained. CHECKPOINT is a run's folder, a checkpoint, a
+shipped agent, or a published .pth file with env=EXPERIMENT. Studies and
+steering vectors take the names of the layers as module=.
 
 examples:
   chisel describe agents:maze-quick
@@ -24,7 +24,7 @@ examples:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Print what a checkpoint holds."""
+    """Print tables that describe a checkpoint."""
     path, settings = one_word(arguments, "CHECKPOINT", USAGE)
     env, settings = take(settings, "env")
     if settings:

@@ -12,34 +12,34 @@ USAGE = "chisel eval RUN [ablate=…] [steer=…] [key=value …] [out=FOLDER]"
 HELP = f"""\
 usage: {USAGE}
 
-Lets an agent play the games of its world, beside a policy that acts at random,
-and prints the world's metrics with 95 % intervals: held-out mazes, with the
-cheese as in training and with the cheese anywhere; fresh boards of diamond and
-ghost, without each region too; gridworlds and any other environment by return,
-length and success; autoencoders by what each half restores. Writes eval.json,
-and every episode to eval.csv. RUN is a run's folder, a folder of several seeds
-(which get intervals over seeds), the folder of a grid (whose runs are evaluated
-one after the other), a checkpoint, a shipped agent such as agents:maze-quick,
-or a published .pth file with env=EXPERIMENT.
+Lets an agent play in its world, beside a policy that acts at random, and prints
+the world's metrics with 95 % intervals. Mazes are held out, with the cheese
+placed as in training and anywhere. Diamond and ghost has fresh boards, and is
+also played without each region. Gridworlds and any other environment give
+return, length and success; for autoencoders the metrics say what each half
+restores. Writes eval.json, and a row for every episode to eval.csv. RUN is a
+run's folder, a folder of several seeds (with intervals over seeds), the folder
+of a grid (whose runs are evaluated one after the other), a checkpoint, a
+shipped agent such as agents:maze-quick, or a published .pth file with
+env=EXPERIMENT.
 
   ablate=REGION[:MODE],…
-                      switch regions off that gradients were routed to; MODE is
-                      zero (if left out), mean, resample, or a factor; the file
-                      is then eval-ablate-REGION-MODE.json
-  steer=FILE:COEFF,…  add vectors to activations, as `chisel study
-                      steering-vector` makes them; the file is then
-                      eval-steer-FILE-COEFF.json. After ablating, if both are
-                      given
-  eval.levels=500     levels or games
+                      ablate regions that gradients were routed to. MODE is zero
+                      (if left out), mean, resample, or a factor. The file is
+                      then eval-ablate-REGION-MODE.json
+  steer=FILE:COEFF,…  add vectors that `chisel study steering-vector` made to
+                      activations, after ablating. The file is then
+                      eval-steer-FILE-COEFF.json
+  eval.levels=500     number of levels or games
   eval.greedy=true    take the likeliest actions, instead of sampling them
-  eval.split=test     which levels or examples, where a world has splits; tune
-                      on validation, report on test, once
+  eval.split=test     split of levels or examples, in worlds that have splits;
+                      tune on validation, report on test, once
   env.levels.max_size=9
-                      any option of the environment, as in `chisel check`
+                      any option of the environment; `chisel check` prints them
   threads=2           torch's CPU threads; left out, one for each core that
                       nothing else keeps busy
-  style=slides        a figure for slides, or dark, where the world has one;
-                      paper if left out; width=85 is its width in mm
+  style=slides        a figure for slides, or style=dark, in worlds that have a
+                      figure; paper if left out. width=85 is its width in mm
 
 examples:
   chisel eval agents:maze-quick

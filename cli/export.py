@@ -14,14 +14,15 @@ HELP = """\
 usage: chisel export lab RUN … [SESSION.json] [to=FILE.html]
                          [threads=N]
 
-Writes the browser lab with an agent, or several, as one HTML file. It opens in
-any browser, without Chisel, a server or a network: draw mazes, clamp, add
-vectors, ablate regions; the page itself runs the network. For agents that see
-symbols (env.observation=symbolic), Impala networks or mixtures of them.
+Writes the browser lab with one or several agents as an HTML file, which opens
+in any browser without Chisel, a server or a network. The page runs the neural
+network itself: draw mazes, clamp activations, add vectors, ablate regions. It
+takes agents that see symbols (env.observation=symbolic), with an Impala network
+or a mixture of experts.
 
   RUN                 a run's folder, a checkpoint, or a shipped agent
-  SESSION.json        what the lab's page saved; the file opens with it
-  to=FILE.html        where it is written; lab.html if left out
+  SESSION.json        a session that the lab's page saved, to open with
+  to=FILE.html        file to write; lab.html if left out
   threads=2           torch's CPU threads; left out, one for each core that
                       nothing else keeps busy
 
@@ -31,7 +32,7 @@ examples:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Write the page, and say where it is."""
+    """Write the page, and print its path and size."""
     words, settings = words_and_settings(arguments)
     to, settings = take(settings, "to")
     text, settings = take(settings, THREADS.name)
@@ -41,7 +42,7 @@ def run(arguments: Sequence[str]) -> None:
         raise ConfigError(f"{what}: usage: {USAGE}")
     file = Path(to or "lab.html")
     if file.suffix != ".html":
-        raise ConfigError(f"to={to}: a name that ends with .html")
+        raise ConfigError(f"to={to}: must end with .html")
     paths = [existing(word) for word in words[1:]]
     # Heavy: only once the arguments are known to be good.
     from chisel.analysis.results import choose_threads, torch_threads

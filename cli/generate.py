@@ -14,27 +14,27 @@ HELP = """\
 usage: chisel generate MODEL prompt=TEXT [steer=FILE:COEFF,…] [ablate=SITE,…]
                        [key=value …]
 
-Lets a language model go on with a text. MODEL is a folder as Hugging Face
-writes it, a .gguf file, smollm2 (chisel models fetch smollm2), or a run that
-learnt stories. Nothing is read from a network.
+Lets a language model continue a text. MODEL is a folder in Hugging Face's
+format, a .gguf file, smollm2 (after `chisel models fetch smollm2`), or a run
+that learnt stories. Nothing is downloaded.
 
-  prompt=TEXT         how the text begins
+  prompt=TEXT         beginning of the text
   tokens=40           largest number of new tokens
   temperature=0       0 takes the likeliest token, 1 samples from the model's
                       distribution
-  top_p=1             sample from the likeliest tokens that have this
+  top_p=1             sample from the fewest likeliest tokens that have this
                       probability together
-  frequency_penalty=0 taken off a token's logit for each time that it was
-                      generated
+  frequency_penalty=0 amount subtracted from a token's logit for each time that
+                      it was generated
   seed=0              seed of the samples
-  cache=true          keep keys and values of earlier tokens, where the network
+  cache=true          keep keys and values of earlier tokens, if the network
                       can; false computes them again
-  steer=FILE:COEFF,…  add vectors, as chisel study lm-steering makes them
-  ablate=SITE,…       set to zero what is added to the stream: block.5.mlp,
-                      block.3.attn, all heads of a block (block.3.heads) or one
-                      of them (block.3.heads.1). Before steering, if both are
-                      given
-  first=false         true steers position 0, too
+  steer=FILE:COEFF,…  add vectors that `chisel study lm-steering` made
+  ablate=SITE,…       set to zero what a site adds to the residual stream:
+                      block.5.mlp, block.3.attn, all heads of a block
+                      (block.3.heads) or one of them (block.3.heads.1). Ablating
+                      comes before steering
+  first=false         true also steers position 0
   threads=2           torch's CPU threads; left out, one for each core that
                       nothing else keeps busy
 

@@ -16,16 +16,17 @@ usage: chisel lab [RUN …] [SESSION.json] [threads=N] [--port N] [--no-browser]
 
 Opens a page on this machine: draw a maze, see the agent's moves and values at
 every square, edit its activations, compare two agents, play. RUN is a run's
-folder, a checkpoint, or a shipped agent such as agents:maze-quick; without one,
-the shipped agents are offered; or a language model: a run that learnt stories,
-a folder as Hugging Face writes it, a .gguf file, or smollm2. SESSION.json is
-what the page saved. Ctrl-C ends it.
+folder, a checkpoint, or a shipped agent such as agents:maze-quick. It may also
+be a language model: a run that learnt stories, a folder in Hugging Face's
+format, a .gguf file, or smollm2. Without a RUN, the page offers the shipped
+agents. SESSION.json is a session that the page saved. Ctrl-C ends the server.
 
   threads=2           torch's CPU threads; left out, one for each core that
                       nothing else keeps busy
-  --port N            port of 127.0.0.1; left out, a free one
-  --no-browser        only print the link
-  --allow-host NAME   another name, or NAME:PORT, where a proxy shows the page
+  --port N            port on 127.0.0.1; left out, a free one
+  --no-browser        print the link, and open no browser
+  --allow-host NAME   accept this name (or NAME:PORT) too, when a proxy serves
+                      the page
 
 examples:
   chisel lab
@@ -40,7 +41,7 @@ def run(arguments: Sequence[str]) -> None:
     words, given, flags = _read(arguments)
     ports = given["--port"]
     if ports and not (ports[-1].isdecimal() and int(ports[-1]) < 65536):
-        raise ConfigError(f"--port {ports[-1]}: a number from 0 to 65535")
+        raise ConfigError(f"--port {ports[-1]}: must be a number from 0 to 65535")
     text, words = take(words, THREADS.name)
     threads = THREADS.read(text)
     paths = [_path(word) for word in words]
@@ -56,7 +57,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _path(word: str) -> Path:
-    """Return the path of what exists, or the name of a language model that can be fetched."""
+    """Return the path of something that exists, or the name of a language model to fetch."""
     try:
         return existing(word)
     except CheckpointError:
@@ -83,7 +84,7 @@ def _read(arguments: Sequence[str]) -> tuple[list[str], dict[str, list[str]], se
         elif word == "--no-browser":
             flags.add(word)
         elif word.startswith("-"):
-            raise ConfigError(f"{word}: unknown; {hint(name, [*given, '--no-browser'])}")
+            raise ConfigError(f"{word}: unknown option; {hint(name, [*given, '--no-browser'])}")
         else:
             words.append(word)
     return words, given, flags

@@ -11,8 +11,8 @@ from chisel.configs import ConfigError, experiments, registry, studies_by_need
 HELP = """\
 usage: chisel list
 
-Names everything that can be trained and studied, one line each, with what other
-installed packages add. Studies are grouped by what they need."""
+Lists everything that can be trained and studied, one line each, including what
+other installed packages add. Studies are grouped by what they need."""
 
 TITLES: dict[registry.Kind, str] = {
     "env": "environments",
@@ -23,13 +23,13 @@ TITLES: dict[registry.Kind, str] = {
     "label": "labels",
 }
 _NARROWEST, _WIDEST = 80, 100
-"""Least and largest number of columns of text, whatever the terminal's width."""
+"""Least and largest number of columns of text, whatever the terminal's width is."""
 
 
 def run(arguments: Sequence[str]) -> None:
     """Print every name with its summary."""
     if arguments:
-        raise ConfigError(f"{arguments[0]}: chisel list takes nothing more")
+        raise ConfigError(f"{arguments[0]}: chisel list takes no arguments")
     sections = {"experiments": experiments()}
     for kind, title in TITLES.items():
         sections[title] = {name: _summary(kind, name) for name in registry.names(kind)}
@@ -38,19 +38,19 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def studies() -> str:
-    """Return every study with its summary, grouped by what it needs."""
+    """Return text that lists all studies with their summaries, grouped by what they need."""
     groups = studies_by_need().items()
     return "\n\n".join(_section(f"studies {need}", names) for need, names in groups)
 
 
 def columns() -> int:
-    """Return the number of columns for text: the terminal's, within limits."""
+    """Return the number of columns for text: the terminal's width, from 80 to 100."""
     wide = shutil.get_terminal_size((_NARROWEST, 24)).columns
     return min(max(wide, _NARROWEST), _WIDEST)
 
 
 def _summary(kind: registry.Kind, name: str) -> str:
-    """Return a summary; that of a plug-in that can't be loaded is its fault."""
+    """Return a component's summary, or the error if its package can't be loaded."""
     try:
         return registry.get(kind, name).summary
     except ConfigError as error:

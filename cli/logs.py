@@ -12,13 +12,14 @@ USAGE = "chisel logs RUN [key=METRIC,…] [last=20] [plot=true]"
 HELP = f"""\
 usage: {USAGE}
 
-Shows what a run logged, from metrics.csv and studies.csv in its folder: how
-many rows, and the newest value of every metric. A RUN may be a folder of
-several runs, which are then side by side; it may still be training.
+Prints what a run logged in metrics.csv and studies.csv in its folder: the
+number of rows, and the newest value of every metric. The run may still be
+training. A RUN may be a folder of several runs, which are then shown side by
+side.
 
-  key=METRIC,…  the last rows of these metrics
-  last=20       how many rows
-  plot=true     a small curve of each metric over the whole training
+  key=METRIC,…  print the last rows of these metrics
+  last=20       number of rows
+  plot=true     print a small curve of each metric over the whole training
 
 examples:
   chisel logs runs/maze/quick/NAME
@@ -27,7 +28,7 @@ examples:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Print tables of what a run logged."""
+    """Print tables of the metrics that a run logged."""
     path, settings = one_word(arguments, "RUN", USAGE)
     given = {}
     for name in ("key", "last", "plot"):

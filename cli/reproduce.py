@@ -14,21 +14,21 @@ USAGE = "chisel reproduce PAGE [hours=4] [only=ID,…] [plan=true] [write=true]"
 HELP = f"""\
 usage: {USAGE}
 
-Runs what a page of results is made of. PAGE is the name of a page in
-docs/reproductions, or a YAML file that lists trainings, studies and tables.
-Prints a table of what is shipped in agents/, done or missing, runs what is
-missing in order, and compares each number with what the page says. Runs and
-results lie in runs/reproduce/PAGE. Stop it whenever you like; the same command
-goes on.
+Runs the trainings and studies behind a page of results. PAGE is the name of a
+page in docs/reproductions, or a YAML file that lists trainings, studies and
+tables. Prints a table that says what is shipped in agents/, done or missing.
+Then runs what is missing, in order, and compares each number with the page.
+Runs and results are written to runs/reproduce/PAGE. Stop it whenever you like;
+the same command goes on.
 
-  hours=4          end after so many hours; training is saved first, and a study
-                   is begun only if its planned time is left
-  only=ID,…        these entries alone, with the trainings that they need
-  out=FOLDER       another folder for runs and results
+  hours=4          end after this many hours; training is saved first, and a
+                   study begins only if its planned time is left
+  only=ID,…        run only these entries and the trainings that they need
+  out=FOLDER       folder for runs and results, instead of the usual one
   plan=true        print the table, and run nothing
-  write=true       write what was measured into the page's tables,
-                   docs/results.csv and docs/figures; otherwise the page with
-                   its new tables is written into the folder
+  write=true       write the measured numbers into the page's tables,
+                   docs/results.csv and docs/figures; without it, a copy of the
+                   page with new tables is written into the folder
 
 examples:
   chisel reproduce aup plan=true
@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> None:
         raise ConfigError(f"{settings[0]}: usage: {USAGE}")
     hours, plan, write = _hours(given["hours"]), _switch(given, "plan"), _switch(given, "write")
     if plan and write:
-        raise ConfigError("write=true: with plan=true nothing is run or written; leave one out")
+        raise ConfigError("plan=true runs and writes nothing; leave it or write=true out")
     page = read_page(name)
     only = (given["only"] or "").split(",") if given["only"] else []
     out = Path(given["out"] or Path("runs") / "reproduce" / page.name)

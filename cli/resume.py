@@ -12,11 +12,11 @@ USAGE = "chisel resume RUN [frames=…] [trainer.key=…] [tracking.key=…] [jo
 HELP = f"""\
 usage: {USAGE}
 
-Goes on exactly where the run stopped: same weights, same levels, same random
+Goes on exactly where the run stopped, with the same weights, levels and random
 numbers. With a larger `frames` it trains further than first planned. RUN may be
-the folder of a grid, or of several seeds: then all runs that are not finished
-go on, jobs=N of them at a time, or in jobs of SLURM with launcher=slurm and its
-options. Runs that such jobs still have are shown and not started again.
+the folder of a grid or of several seeds. Then all unfinished runs go on, jobs=N
+of them at a time, or in jobs of SLURM with launcher=slurm and its options. Runs
+that are still in SLURM's queue are listed and not started again.
 
 examples:
   chisel resume runs/maze/quick/NAME

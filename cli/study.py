@@ -15,12 +15,13 @@ USAGE = "chisel study STUDY [checkpoint=RUN] [key=value …] [out=FOLDER]"
 HELP = f"""\
 usage: {USAGE}
 
-Runs a study and prints the folder with its tables, JSON and figures: that is
-studies/STUDY in the run, with other options than the defaults
-studies/STUDY-OPTIONS, unless out= names another. checkpoint is a run's folder,
-a checkpoint, a shipped agent such as agents:maze-quick, or a published .pth
-file with env=EXPERIMENT; what is no run's is in studies/STUDY/NAME-DIGEST here.
-`chisel study STUDY help` lists a study's options.
+Runs a study and prints the folder with its tables, JSON and figures. This is
+studies/STUDY in the run's folder, or studies/STUDY-OPTIONS if options differ
+from the defaults, unless out= names another. checkpoint is a run's folder, a
+checkpoint, a shipped agent such as agents:maze-quick, or a published .pth file
+with env=EXPERIMENT. If it belongs to no run, the folder is
+studies/STUDY/NAME-DIGEST in the current one. `chisel study STUDY help` lists a
+study's options.
 
 examples:
   chisel study vector-field checkpoint=agents:maze-quick
@@ -29,7 +30,7 @@ examples:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run a study."""
+    """Run a study and print the folder of its results."""
     name, settings = one_word(arguments, "STUDY", USAGE)
     registry.get("study", name)
     options = parse_settings(settings)
@@ -42,21 +43,22 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _print_folder(folder: Path) -> None:
-    """Print where results are, and on the last line the page, if there is one to open."""
+    """Print the folder of the results, then the HTML pages in it."""
     for path in (folder, *sorted(folder.glob("*.html"))):
         print(path)
 
 
 def about(name: str) -> str:
-    """Return help on a study: what it does, and its options with their types and defaults.
+    """Return help on a study: a description, and its options with types and defaults.
 
-    Without a name it is help on the command, with all studies.
+    Args:
+        name: Name of the study; "" returns help on the command, with a list of all studies.
     """
     if not name:
         return f"{HELP}\n\n{studies()}"
     try:
         return configs.study_help(name, columns())
     except configs.UnreadableError:
-        from chisel.analysis.results import options_help  # heavy: only where its file can't say
+        from chisel.analysis.results import options_help  # heavy: only if its file isn't enough
 
         return options_help(name, registry.resolve("study", name), columns())

@@ -16,19 +16,20 @@ USAGE = "chisel train EXPERIMENT [key=value …] [key=value,value …] [jobs=N]"
 HELP = f"""\
 usage: {USAGE}
 
-Trains an agent. Everything it writes lies in runs/EXPERIMENT/NAME, which it
-prints at the end. EXPERIMENT is a name from `chisel list` or a YAML file.
-`chisel check` prints all options.
+Trains an agent. Everything is written to the folder runs/EXPERIMENT/NAME, which
+is printed at the end. EXPERIMENT is a name from `chisel list` or a YAML file.
+`chisel check EXPERIMENT` prints all options.
 
-  name=NAME              the run's folder; without it, one of date, time and
-                         seed
+  name=NAME              name of the run's folder; left out, it is made of date,
+                         time and seed
   seed=0,1,2             three runs in one folder, with a summary over the seeds
   algo.gamma=0.9,0.99    any key takes several values; all combinations are
                          trained. Lists are written model.hidden=[64],[128,64],
                          text with a comma in quotes
-  jobs=2                 so many runs at a time; the bits don't depend on it
-  launcher=slurm         train in jobs of SLURM, each with slurm.gpus=1
-                         slurm.time=240 (minutes) …
+  jobs=2                 number of runs that train at a time; it does not change
+                         the results
+  launcher=slurm         train in jobs of SLURM. slurm.gpus=1, slurm.time=240
+                         (minutes) and others are options of each job
   init_from=RUN          start from the weights of another run, or of a shipped
                          agent such as agents:maze-quick
   trainer.max_minutes=60 end early; `chisel resume` goes on
@@ -51,7 +52,7 @@ def run(arguments: Sequence[str]) -> None:
     runs = grid.runs
     if jobs > 1 and not grid.keys:
         raise ConfigError(f"jobs={jobs}: this is one run; list several values, like seed=0,1,2")
-    if sys.stderr.isatty():  # a log has one line for an error, and one where training begins
+    if sys.stderr.isatty():  # a log needs no such line: training prints one when it begins
         print(f"{experiment}: loading PyTorch, then building the run", file=sys.stderr)
     launcher = launcher_of(jobs, launch)
     from chisel import trainers  # heavy: only once the config is known to be good
@@ -65,7 +66,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def launcher_of(jobs: int, launch: configs.LaunchConfig) -> Any:
-    """Return what trains runs elsewhere; `None` if this process trains them itself."""
+    """Return the launcher that trains runs in other processes; None to train in this one."""
     from chisel import trainers  # heavy
 
     if launch.launcher == "slurm":
@@ -74,9 +75,9 @@ def launcher_of(jobs: int, launch: configs.LaunchConfig) -> Any:
 
 
 def print_result(path: Path) -> None:
-    """Print a path to standard output, once however many processes worked together.
+    """Print a path to standard output, in the first process only if several trained together.
 
-    What was logged offline is not in W&B yet: standard error says how it gets there.
+    If metrics were logged offline, standard error says how to send them to W&B.
     """
     from chisel.trainers import sync_command  # heavy, but something was trained
 

@@ -1,4 +1,7 @@
-"""The components of this project: where each is found, and its schema. None is imported here."""
+"""Table of the project's own components: import path, summary and schema of each.
+
+The paths are text, so that reading the table imports no component.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +114,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "deep-aup": Component(
             "chisel.trainers.aup.deep.build:build_deep_aup",
-            "AUP for rich worlds, with a learnt encoder and deep Q-functions; placebos beside it",
+            "AUP for rich worlds, with a learnt encoder, deep Q-functions and placebo penalties",
             DeepAupConfig,
             penalty="chisel.trainers.aup.saved:saved_charge",
         ),
@@ -136,19 +139,19 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
     "evaluator": {
         "maze": Component(
             "chisel.analysis.maze.moments:maze_evaluator",
-            "held-out mazes, the cheese as in training and anywhere",
+            "held-out mazes, with the cheese placed as in training and anywhere",
         ),
         "oversight": Component(
             "chisel.analysis.evaluation.oversight:oversight_evaluator",
-            "the true return on fresh boards, beside scripts",
+            "the true return on fresh boards, beside scripted policies",
         ),
         "gridworld": Component(
             "chisel.analysis.evaluation.gridworld:gridworld_evaluator",
-            "the return, and side effects, which the agent is not told of",
+            "the return, and the side effects that the reward does not show",
         ),
         "safelife": Component(
             "chisel.analysis.evaluation.safelife:safelife_evaluator",
-            "held-out and training levels: the reward, and side effects on green life",
+            "the reward, and side effects on green life, on held-out and training levels",
         ),
         "digits": Component(
             "chisel.analysis.evaluation.halves:halves_evaluator",
@@ -172,11 +175,11 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "engine-parity": Component(
             "chisel.analysis.studies.maze.engine_parity:run",
-            "the native maze engine beside procgen, bit for bit",
+            "compare the native maze engine with procgen, bit for bit",
         ),
         "channels": Component(
             "chisel.analysis.studies.maze.channels:run",
-            "channels that follow the cheese: how they push the move, and their effect",
+            "channels that follow the cheese: which moves they favour, and what clamping them does",
             world="maze",
             report={},
         ),
@@ -209,7 +212,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "edits": Component(
             "chisel.analysis.studies.maze.edits:run",
-            "held-out mazes without and with the edits of a session of the browser lab",
+            "measure the edits of a browser-lab session on held-out mazes",
             world="maze",
         ),
         "probes": Component(
@@ -270,7 +273,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "aup-phase": Component(
             "chisel.analysis.studies.gridworlds.aup_phase:run",
-            "outcomes of AUP by λ, for two values of the end of an episode",
+            "outcomes of AUP by λ, with terminal states worth 0 or paying on",
             world="gridworld",
         ),
         "safelife-replay": Component(
@@ -280,7 +283,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "safelife-levels": Component(
             "chisel.analysis.studies.safelife.levels:run",
-            "generated SafeLife levels, and random actions on them, beside the reference's",
+            "compare generated SafeLife levels, and random play on them, with the reference's",
             world="safelife",
         ),
         "side-effects": Component(
@@ -327,7 +330,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "routing-impact": Component(
             "chisel.trainers.studies.routing_impact:run",
-            "train agents between a way through vases and a longer one; with and without routes",
+            "train agents to choose a way through vases or a longer one, with and without routing",
             world="gridworld",
         ),
         "leaks": Component(
@@ -343,7 +346,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "lm-routing": Component(
             "chisel.trainers.studies.lm_routing:run",
-            "train language models with a topic routed apart; what is forgotten without its region",
+            "route one topic of a language model to a region, and measure what ablating it removes",
             world="stories",
         ),
         "lm-scalar": Component(
@@ -381,11 +384,12 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "which object ended an overseen episode: diamond, ghost",
         ),
         "digit-half": Component(
-            "chisel.trainers.routed.labels:digit_half", "digits 0-4, low, or 5-9, high"
+            "chisel.trainers.routed.labels:digit_half",
+            "which half of the digits a picture shows: low (0-4) or high (5-9)",
         ),
         "story-topic": Component(
             "chisel.trainers.routed.labels:story_topic",
-            "whether a story is said to be of the topic to forget: retain, forget",
+            "whether a story is labelled as one of the topic to forget: retain, forget",
         ),
         "story-topics": Component(
             "chisel.trainers.routed.labels:story_topics",
@@ -393,11 +397,11 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
         ),
         "disturbing-step": Component(
             "chisel.trainers.routed.labels:disturbing_step",
-            "whether a step left other things than doing nothing would have: clean, disturbing",
+            "whether a step changed what doing nothing would have left: clean, disturbing",
         ),
         "disturbing-way": Component(
             "chisel.trainers.routed.labels:disturbing_way",
-            "whether a step, or a later one of its episode, did so",
+            "whether a step or a later step of its episode was disturbing: clean, disturbing",
         ),
         "disturbing-episode": Component(
             "chisel.trainers.routed.labels:disturbing_episode",

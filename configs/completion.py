@@ -1,4 +1,4 @@
-"""What may stand in place of a word that is being typed: names, keys, values, runs, agents."""
+"""Shell completion: candidates for the last word of a `chisel` command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chisel.configs.studies.help import study_options
 from chisel.configs.studies.source import UnreadableError
 
 _Choices = Mapping[str, Sequence[str]]
-"""The values by key that are known beforehand; none for text, numbers and paths."""
+"""Known values by key; the list is empty for text, numbers and paths."""
 
 _FIRST = {
     "train": lambda: list(experiments()),
@@ -26,7 +26,7 @@ _FIRST = {
     "reproduce": lambda: [file.stem for file in sorted(PAGES.glob("*.yaml"))],
     "completion": lambda: ["bash", "zsh", "fish"],
 }
-"""What the word after a command is, where it is no run."""
+"""Candidates for the first word after a command; commands that are not listed take a run."""
 _LOOK: _Choices = {"style": ("paper", "slides", "dark"), "width": ()}
 _OWN: dict[str, _Choices] = {
     "compare": {"metrics": (), "labels": (), "out": (), **_LOOK},
@@ -46,13 +46,13 @@ _OWN: dict[str, _Choices] = {
         **choices_of(TrackingConfig, "tracking."),
     },
 }
-"""Settings of commands that take no experiment and no study."""
+"""Settings by command, for commands that take neither an experiment nor a study."""
 _RUNS = ("checkpoint", "other", "init_from", "shuffled")
 """Keys whose values are runs or shipped agents."""
 
 
 def complete(words: Sequence[str], commands: Iterable[str]) -> list[str]:
-    """Return the words that the last one may become.
+    """Return the candidates for the last word, sorted; none if completing it fails.
 
     Args:
         words: The words after `chisel`; the last one may be empty.
@@ -102,7 +102,7 @@ def _settings(command: str, given: Sequence[str]) -> _Choices:
 
 
 def _runs() -> list[str]:
-    """Return runs, groups and grids below `runs`, and shipped agents with and without a seed."""
+    """Return runs and folders of seeds below `runs`, and shipped agents with and without a seed."""
     found = {file.parent.as_posix() for file in Path("runs").glob("*/*/*/**/config.yaml")}
     found |= {one.rpartition("/")[0] for one in found if "/seed-" in one}
     agents = shipped_agents()

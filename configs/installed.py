@@ -1,4 +1,4 @@
-"""Versions of installed packages, and what to type to install an extra."""
+"""Look up versions of installed packages, and the command that installs an extra."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import metadata
 
 DISTRIBUTION = "chisel-agents"
-"""Name of this project for `pip install`; there, `chisel` is the name of another package."""
+"""Name of this project for `pip install`. On PyPI, `chisel` is another package."""
 
 
 def version() -> str:
@@ -15,7 +15,7 @@ def version() -> str:
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those packages that are installed; `chisel` is this project."""
+    """Return versions by package, without packages that are missing; `chisel` is this project."""
     found = {}
     for name in packages:
         try:
@@ -26,12 +26,12 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
 
 
 def how_to_install(extra: str) -> str:
-    """Return what to type to install an extra, as the end of a message."""
+    """Return the commands that install an extra, as the end of a message."""
     return f"pip install '{DISTRIBUTION}[{extra}]', or pip install '.[{extra}]' in a clone"
 
 
 def namesake() -> str | None:
-    """Return one line if the web framework named `chisel` is installed as well, else None."""
+    """Return a one-line warning if the web framework `chisel` is installed too, else None."""
     try:
         other = metadata.version("chisel")
     except metadata.PackageNotFoundError:

@@ -1,6 +1,6 @@
-"""Reads what a page of results is made of: its trainings, its studies and its tables.
+"""Read the YAML file beside a page of results: its trainings, its measurements and its tables.
 
-Beside `NAME.md` lies `NAME.yaml`.
+The page `NAME.md` and its file `NAME.yaml` lie in the same folder.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from chisel.configs.suggest import hint
 T = TypeVar("T")
 
 PAGES = Path("docs") / "reproductions"
-"""Folder of the pages that are called by their name."""
+"""Folder in which `read_page` looks for the name of a page."""
 MOST_MINUTES = 45
-"""Longest that one run or one study may be planned for: what a session can surely finish."""
+"""Most minutes that one run or study may be planned for, so that short sessions can finish it."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _OWN = ("name", "seed", "runs_dir", "out", "checkpoint", "trainer.max_minutes")
-"""Settings that follow from the rest of an entry."""
+"""Settings that follow from the rest of an entry, which its `settings` must leave out."""
 
 
 @dataclass(frozen=True)
@@ -40,38 +40,38 @@ class Training:
     """Runs of one experiment that differ in their seed."""
 
     train: str
-    """Name of the experiment, or path of its file from where the command is typed."""
+    """Name of the experiment, or path of its YAML file, relative to the current folder."""
     seeds: tuple[int, ...]
     minutes: float
-    """Planned time of one run on two cores."""
+    """Planned minutes of one run on two cores."""
     settings: str = ""
     """Settings as they are typed, separated by spaces; `{seed}` in them is the run's seed."""
     recorded: str | None = None
-    """Folder of shipped weights; the seeds that it holds are not trained again."""
+    """Folder of shipped weights. Seeds that it holds are not trained again."""
 
     @property
     def experiment(self) -> str:
-        """Name of the experiment, and of the folder of its runs."""
+        """Name of the experiment, which is also the folder of its runs."""
         own = self._file
         return self.train if own is None else str(own["experiment"])
 
     @property
     def trained(self) -> str:
-        """What is trained: the name of a packaged experiment, or all that a file of one says."""
+        """Text that identifies the experiment: a packaged one's name, or a file's content."""
         own = self._file
         return self.train if own is None else json.dumps(own, default=str)
 
     @property
     def _file(self) -> dict[str, Any] | None:
-        """What the file of an own experiment says; None for a packaged one, which is not read."""
+        """Content of the experiment's YAML file; None for a packaged experiment."""
         return catalog.read(self.train)[0] if self.train.endswith((".yaml", ".yml")) else None
 
     def settings_of(self, seed: int) -> str:
-        """Return the settings of the run with a seed."""
+        """Return the settings of the run with this seed."""
         return self.settings.replace("{seed}", str(seed))
 
     def command(self, seed: int | None = None) -> str:
-        """Return the command that trains one seed; without one, what stands for those of all."""
+        """Return the command that trains one seed, or, for None, all seeds."""
         settings = self.settings if seed is None else self.settings_of(seed)
         seeds = f"seed={','.join(map(str, self.seeds if seed is None else (seed,)))}"
         return shlex.join(["chisel", "train", self.train, *shlex.split(settings), seeds])
@@ -79,29 +79,29 @@ class Training:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A study, or the evaluation of agents."""
+    """A study, or an evaluation of agents."""
 
     minutes: float
-    """Planned time."""
+    """Planned minutes on two cores."""
     study: str | None = None
     """Name of the study; `None` for an evaluation."""
     of: str | None = None
-    """The training whose agents are studied, or several with commas between them."""
+    """The training whose agents are studied, or several, separated by commas."""
     eval: str | None = None
     """The training whose agents are evaluated."""
     settings: str = ""
     """Options as they are typed, separated by spaces."""
     figures: dict[str, str] = field(default_factory=dict)
-    """By the name of a plot of the page the file of the result that it is a copy of."""
+    """Plots of the page: each plot's name, and the result file that it is copied from."""
     runs: int = 1
     """Number of runs that the study trains, if it trains; each of them takes `minutes`."""
     shares: str | None = None
-    """Name of a folder of runs that studies of the page have in common, so that none is trained
-    twice; `None`: it has its own."""
+    """Name of a folder of runs that several studies of the page share, so that no run is trained
+    twice. `None`: the study has its own folder."""
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """The trainings whose agents are measured; none for a study of no agents."""
+        """Names of the trainings whose agents are measured; empty for a study without agents."""
         named = self.of or self.eval
         return () if named is None else tuple(named.split(","))
 
@@ -119,23 +119,24 @@ class PageTable:
     """A table of the page, between `<!-- results: NAME -->` and `<!-- end -->`."""
 
     rows: str
-    """The table in Markdown with `{ADDRESS as FORM}` for each number; see `analysis.ledger`."""
+    """The table in Markdown, with `{ADDRESS as FORM}` in place of each number; see
+    `analysis.ledger`."""
     of: str = ""
-    """Beginning of all its addresses: an entry, and a table of its result."""
+    """Prefix of all addresses in the table: an entry, and a table of its result."""
     form: str = ".00 (.00)"
-    """Form of the numbers for which no other is asked."""
+    """Format of numbers that name no other format."""
     unit: str = ""
-    """What the n of its numbers counts, like seeds."""
+    """What the n of the numbers counts, for example seeds."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a page of results is made of."""
+    """A page of results: its trainings, measurements and tables."""
 
     file: Path
-    """The YAML file."""
+    """The page's YAML file."""
     entries: Mapping[str, Training | Measurement]
-    """By name, in the order in which they run."""
+    """Trainings and measurements by name, in the order in which they run."""
     tables: Mapping[str, PageTable]
 
     @property
@@ -145,7 +146,7 @@ class Page:
 
     @property
     def text(self) -> Path:
-        """The page itself."""
+        """The page's Markdown file."""
         return self.file.with_suffix(".md")
 
     @property
@@ -155,12 +156,12 @@ class Page:
 
     @property
     def results(self) -> Path:
-        """File with the numbers of all pages of its folder."""
+        """CSV file with the recorded numbers of all pages in the same folder."""
         return self._home / "results.csv"
 
     @property
     def _home(self) -> Path:
-        """Folder `docs` for the pages in `docs/reproductions`, else that of the page."""
+        """`docs` for pages in `docs/reproductions`, else the page's own folder."""
         folder = self.file.parent
         return folder.parent if folder.absolute().parts[-2:] == PAGES.parts else folder
 
@@ -176,10 +177,13 @@ class Page:
 
 
 def read_page(page: str) -> Page:
-    """Read the page of that name in `docs/reproductions`, or a YAML file.
+    """Read a page of results.
+
+    Args:
+        page: Name of a page in `docs/reproductions`, or path of a YAML file.
 
     Raises:
-        ConfigError: There is none, or an entry is wrong; the message names the entry.
+        ConfigError: If there is no such page, or an entry is wrong; the message names the entry.
     """
     file = Path(page) if page.endswith((".yaml", ".yml")) else PAGES / f"{page}.yaml"
     if not file.is_file():
@@ -216,7 +220,7 @@ def _group(file: Path, data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _entry(
     name: str, plain: Any, above: Mapping[str, Training | Measurement]
 ) -> Training | Measurement:
-    """Return an entry, whose experiment or study exists and takes the settings."""
+    """Return a checked entry: its experiment or study exists, and its settings are valid."""
     if not _NAME.fullmatch(name):
         raise ConfigError("a name has small letters, digits, hyphens and dots only")
     keys = plain if isinstance(plain, Mapping) else ()
@@ -255,7 +259,9 @@ def _check_measurement(entry: Measurement, above: Mapping[str, Training | Measur
     trainings = [name for name, one in above.items() if isinstance(one, Training)]
     for subject in [entry.eval] if entry.eval else entry.subjects:
         if subject not in trainings:
-            raise ConfigError(f"{subject} is no training above it; {hint(subject, trainings)}")
+            raise ConfigError(
+                f"no training {subject!r} is listed above it; {hint(subject, trainings)}"
+            )
     if entry.runs < 1:
         raise ConfigError(f"runs = {entry.runs}: must be at least 1")
     if entry.shares is not None and not _NAME.fullmatch(entry.shares):
@@ -263,7 +269,7 @@ def _check_measurement(entry: Measurement, above: Mapping[str, Training | Measur
 
 
 def _typed(schema: type[T], plain: Any) -> T:
-    """Return a dataclass with the values of a YAML mapping, converted to its types."""
+    """Convert a YAML mapping to a dataclass."""
     known = [one.name for one in fields(schema)]  # type: ignore[arg-type]  # always a dataclass
     if not isinstance(plain, Mapping):
         raise ConfigError(f"must hold keys and values; {hint('', known)}")

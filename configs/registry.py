@@ -1,9 +1,9 @@
-"""Names of the components, and where each is found, without importing any of them.
+"""Find components by name, without importing the others.
 
-Other packages add components through entry points: in the group `chisel.envs`, `chisel.corpora`,
-`chisel.models`, `chisel.algos`, `chisel.evaluators`, `chisel.studies` or `chisel.labels`, an entry
-point whose name is the component's and whose object is a `Component`. Keep that object in a module
-that imports nothing heavy. An evaluator has the name of its environment or corpus.
+Other packages add components through entry points. The group is `chisel.envs`, `chisel.corpora`,
+`chisel.models`, `chisel.algos`, `chisel.evaluators`, `chisel.studies` or `chisel.labels`; the entry
+point has the component's name and points to a `Component`. Keep that object in a module that
+imports nothing heavy. An evaluator has the name of its environment or corpus.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def names(kind: Kind) -> list[str]:
 
 
 def get(kind: Kind, name: str) -> Component:
-    """Return the component of that name.
+    """Return the component with this name.
 
     Raises:
         ConfigError: If the name is unknown or registered twice, or if its package is broken.
@@ -83,7 +83,7 @@ def get(kind: Kind, name: str) -> Component:
 
 
 def instead(kind: Kind, name: str) -> str:
-    """Return the end of a message about an unknown name: why it is unknown, or what is known."""
+    """Return the end of a message about an unknown name: the reason, or the known names."""
     if kind in _OLD_GROUPS:
         for point in _installed(_OLD_GROUPS[kind]).select(name=name):
             return (
@@ -97,23 +97,23 @@ def resolve(kind: Kind, name: str) -> Callable[..., Any]:
     """Import the function behind a name.
 
     Raises:
-        ConfigError: If the name is unknown, or if nothing is found where it points.
+        ConfigError: If the name is unknown, or its path leads to no function.
     """
     return _imported(kind, name, get(kind, name).path)
 
 
 def resolve_penalty(algo: str) -> Callable[..., Any] | None:
-    """Import the function that reads the penalty of an algorithm; None if it charges nothing.
+    """Import the function that reads the penalty of an algorithm; None if it has no penalty.
 
     Raises:
-        ConfigError: As `resolve`.
+        ConfigError: As for `resolve`.
     """
     path = get("algo", algo).penalty
     return None if path is None else _imported("algo", algo, path)
 
 
 def _imported(kind: Kind, name: str, path: str) -> Callable[..., Any]:
-    """Import what is found at `package.module:function`."""
+    """Import the function at `package.module:function`."""
     module, _, attribute = path.partition(":")
     try:
         found = getattr(import_module(module), attribute)
@@ -138,7 +138,7 @@ def _why(error: Exception) -> str:
 
 
 def _installed(group: str) -> EntryPoints:
-    """Return a group's entry points; they are read again when a folder of packages has changed."""
+    """Return a group's entry points; read them again when a folder in `sys.path` has changed."""
     return _read(group, tuple((folder, _changed(folder)) for folder in sys.path))
 
 
@@ -178,7 +178,7 @@ def _load(kind: Kind, point: EntryPoint) -> Component:
         )
     if component.learns_from not in get_args(Source):
         raise ConfigError(
-            f"{kind} {point.name!r}: learns from {component.learns_from!r}, which is none of "
+            f"{kind} {point.name!r}: learns_from = {component.learns_from!r}; must be one of "
             f"{', '.join(get_args(Source))}"
         )
     options = getattr(component.schema, "__dataclass_fields__", {})

@@ -1,4 +1,4 @@
-"""Find the agents that are shipped with the project by name, from any folder."""
+"""Find agents that are shipped with the project, by name and from any folder."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from chisel.configs.suggest import near
 PREFIX = "agents:"
 _FOLDER = "agents"
 _HERE = Path(__file__).parents[1] / _FOLDER
-"""Folder of a clone, with all agents; an installed package has three of them."""
+"""Folder of agents: all of them in a clone, three in an installed package."""
 
 _LISTED = 6
 """Number of names that a message lists."""
 
 
 def agent_path(given: Path | str) -> Path:
-    """Return the folder of a shipped agent, like `agents:maze-quick`; any other path as it is.
+    """Return the folder of a shipped agent, such as `agents:maze-quick`; return other paths as is.
 
-    A folder with one seed stands for that seed. Agents that are not installed are also found where
-    the current folder is inside a clone.
+    A folder with one seed stands for that seed. Inside a clone, agents of the clone are found too.
 
     Raises:
-        CheckpointError: If there is no agent of that name here; the message says where it is.
+        CheckpointError: If there is no agent of that name; the message says where agents are.
     """
     text = str(given)
     if not text.startswith(PREFIX):
@@ -47,7 +46,10 @@ def agent_path(given: Path | str) -> Path:
 
 
 def agent_name(path: Path) -> str:
-    """Return the name of a shipped agent in an absolute path, so that any machine finds it."""
+    """Return the name of the shipped agent at an absolute path; return other paths as text.
+
+    Unlike the path, the name is valid on any machine.
+    """
     for home in _homes():
         if path.is_relative_to(home):
             return PREFIX + path.relative_to(home).as_posix()
@@ -55,13 +57,13 @@ def agent_name(path: Path) -> str:
 
 
 def shipped_agents() -> list[str]:
-    """Return the names of all agents that are found from the current folder, with their seeds."""
+    """Return the names of all agents that `agent_path` finds from here, one for each seed."""
     seeds = {one for home in _homes() for one in home.glob("*/seed-*") if one.is_dir()}
     return sorted({f"{PREFIX}{seed.parent.name}/{seed.name}" for seed in seeds})
 
 
 def _homes() -> list[Path]:
-    """Return the folders of agents: the installed one, and those of clones around this folder."""
+    """Return folders of agents: the installed one, and those of clones that hold this folder."""
     current = Path.cwd()
     around = [folder / _FOLDER for folder in (current, *current.parents)]
     return [_HERE, *(one for one in around if (one / "README.md").is_file() and one != _HERE)]

@@ -1,4 +1,4 @@
-"""Suggestions for mistyped words, and given values as error messages show them."""
+"""Parts of error messages: suggestions for mistyped words, and given values as text."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 
 def near(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word most like `word`, or None if nothing is close."""
+    """Return the known word most similar to `word`, or None if none is similar."""
     matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 
 def hint(word: str, known: Iterable[str], listed: str = "") -> str:
-    """Return the end of an error message: a near match, or else everything that is known.
+    """Return the end of an error message: a similar word, or else all known words.
 
     Args:
-        word: What was given.
-        known: Every right word.
-        listed: Words that say where all are listed, instead of naming them here.
+        word: The unknown word that was given.
+        known: All valid words.
+        listed: Text to return instead of all known words, such as where they are listed.
     """
     names = sorted(known)
     match = near(word, names)
@@ -29,12 +29,12 @@ def hint(word: str, known: Iterable[str], listed: str = "") -> str:
 
 
 def one_line(value: Any) -> str:
-    """Return a value as text on one line; arrays of bounds would print on many."""
+    """Return a value as text on one line; a Box space, for example, prints on several."""
     return " ".join(str(value).split())
 
 
 def shown(value: Any) -> str:
-    """Return a given value as an error message shows it: on one line, up to 60 characters."""
+    """Return a given value for an error message: on one line, at most 60 characters."""
     if value is None:
         return "null"
     text = value if isinstance(value, str) and value.isprintable() and value else repr(value)

@@ -1,4 +1,4 @@
-"""Networks as plain torch modules with named intermediate results, and their checkpoint files."""
+"""Networks as plain torch modules whose intermediate results have names, and checkpoint files."""
 
 from chisel.models.actor_critic import ActorCritic
 from chisel.models.autoencoder import HalvesAutoencoder, Reconstructions

@@ -1,4 +1,4 @@
-"""A policy head and a value head on one embedder."""
+"""The network of an agent: a policy head and a value head on one embedder."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from chisel.models.spaces import Spaces
 class ActorCritic(nn.Module):
     """Maps observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`.
 
-    Integer observations become floats and are divided by `obs_range` in here, so that rollouts can
-    store bytes. Heads are orthogonal with gain 0.01 (policy) and 1 (value), biases 0: a new policy
-    is nearly uniform (Langosco et al. 2022).
+    The network itself converts integer observations to floats and divides them by `obs_range`, so
+    that rollouts can store bytes. The weights of the heads are orthogonal with gain 0.01 (policy)
+    and 1 (value), and biases are 0, so that a new policy is nearly uniform (Langosco et al. 2022).
 
     Args:
-        embedder: Any initialised network from `[B, C, H, W]` floats to features `[B, hidden]`.
+        embedder: An initialised network from floats `[B, C, H, W]` to features `[B, hidden]`.
         hidden: Number of features.
         num_actions: Number of discrete actions.
         obs_range: Divisor of observations; see `Spaces.obs_range`.
         generator: Source of the heads' initial weights.
-        critic: Initialised network from `[B, C, H, W]` floats to values `[B, 1]` that shares
-            nothing with the policy. None: a linear head on the features computes the values.
-        packed: Number of channels that each word of an observation `[B, 1, H, W]` holds, which are
-            unpacked first; 0 is none. See `Spaces.packed`.
+        critic: An initialised network from floats `[B, C, H, W]` to values `[B, 1]`, which shares
+            no weights with the policy. None: a linear head on the features computes the values.
+        packed: Number of channels in each word of an observation `[B, 1, H, W]`, which are unpacked
+            first; 0 if observations are not packed. See `Spaces.packed`.
     """
 
     def __init__(
@@ -67,20 +67,20 @@ class ActorCritic(nn.Module):
         return self.fc_policy(features), values.squeeze(-1)
 
     def image(self, obs: Tensor) -> Tensor:
-        """Return observations as the embedder reads them: unpacked, floats, divided."""
+        """Return observations as the embedder reads them: unpacked, as floats, divided."""
         words = obs if self.unpack is None else self.unpack(obs)
         image = words.to(self.fc_policy.weight.dtype)
         if self.obs_range != 1:
-            # Published nets were trained with a division; multiplying by 1/255 differs in bits.
+            # Divide as published networks do: multiplying by 1/255 would differ in the last bits.
             image = image / self.obs_range
         return image
 
 
 class UnpackBits(nn.Module):
-    """Unpacks words `[B, 1, H, W]` into planes of 0 and 1, `[B, channels, H, W]`: bit k is plane k.
+    """Unpacks words `[B, 1, H, W]` into planes `[B, channels, H, W]` of 0 and 1: bit k to plane k.
 
     Args:
-        channels: Number of planes.
+        channels: Number of planes, one for each bit from the lowest on.
     """
 
     def __init__(self, channels: int) -> None:
@@ -88,7 +88,7 @@ class UnpackBits(nn.Module):
         self.channels = channels
 
     def forward(self, words: Tensor) -> Tensor:
-        """Unpack whole numbers; as floats they must be exact."""
+        """Unpack words, which are integers, or floats that hold whole numbers exactly."""
         whole = words.to(torch.int32) if words.is_floating_point() else words
         bits = torch.arange(self.channels, dtype=whole.dtype, device=whole.device)
         return ((whole.movedim(-3, -1) >> bits) & 1).movedim(-1, -3)
@@ -101,7 +101,15 @@ def with_heads(
     generator: torch.Generator,
     critic: nn.Module | None = None,
 ) -> ActorCritic:
-    """Put both heads on an embedder with `config.hidden` features; `critic`: see `ActorCritic`."""
+    """Return an `ActorCritic` on an embedder with `config.hidden` features.
+
+    Args:
+        embedder: The initialised embedder.
+        config: The `model` part of a run's config, with `hidden`.
+        spaces: Observations and actions of the environment.
+        generator: Source of the heads' initial weights.
+        critic: A separate value network; None computes values from the features.
+    """
     return ActorCritic(
         embedder,
         hidden=config.hidden,

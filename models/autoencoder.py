@@ -1,7 +1,7 @@
 """An autoencoder whose encoding has two halves, with a certificate for each half.
 
-A certificate is a decoder that gets only one half and passes no gradient to the encoder. How well
-it reconstructs a picture shows what that half encodes (Cloud et al. 2024, section 4.1, appendix B).
+A certificate is a decoder that reads only one half and passes no gradient to the encoder. Its
+reconstruction error shows what that half encodes (Cloud et al. 2024, section 4.1, appendix B).
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ class Reconstructions(NamedTuple):
     """Outputs of the network for a batch of pictures."""
 
     encoding: Tensor
-    """`[B, code]`, the input of the module `code`."""
+    """Input of the module `code`, `[B, code]`."""
     decoded: Tensor
-    """`[B, H, W]`, reconstruction by the decoder."""
+    """Reconstruction by the decoder, `[B, H, W]`."""
     first: Tensor
-    """`[B, H, W]`, reconstruction by the certificate of the first half."""
+    """Reconstruction by the certificate of the first half, `[B, H, W]`."""
     second: Tensor
-    """`[B, H, W]`, reconstruction by the certificate of the second half."""
+    """Reconstruction by the certificate of the second half, `[B, H, W]`."""
 
 
 class HalvesAutoencoder(nn.Module):
     """Encodes pictures `[B, H, W]` as `[B, code]` and reconstructs them.
 
-    Children: `encoder`, `code`, `decoder`, and `certificates` with `first` and `second`; all but
-    `code` are layers `fc1`, `relu1`, `fc2`, … `code` is the identity between encoder and decoder.
-    Routes act on its output; penalties on the encoding use its input.
+    The children are `encoder`, `code`, `decoder`, and `certificates` with `first` and `second`. All
+    but `code` consist of layers `fc1`, `relu1`, `fc2`, … `code` is the identity between encoder and
+    decoder: gradients are routed at its output, and penalties on the encoding use its input.
 
     Args:
         image_shape: Height and width of a picture.
-        hidden: Units of the encoder's layers; decoder and certificates mirror them.
+        hidden: Units of the encoder's hidden layers; decoder and certificates reverse the order.
         code: Units of the encoding, an even number.
-        generator: Source of the initial weights: torch's usual distribution, uniform within
-            ±1/√inputs.
+        generator: Source of the initial weights, which have torch's default distribution: uniform
+            within ±1/√inputs.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class HalvesAutoencoder(nn.Module):
                     nn.init.uniform_(weights, -bound, bound, generator=generator)
 
     def forward(self, images: Tensor) -> Reconstructions:
-        """Encode the pictures; reconstruct them by the decoder and by both certificates."""
+        """Encode pictures; reconstruct them with the decoder and with both certificates."""
         encoding: Tensor = self.encoder(images.flatten(1))
         decoded = self.decoder(self.code(encoding))
         halves = encoding.detach().chunk(2, dim=1)
@@ -85,7 +85,12 @@ class HalvesAutoencoder(nn.Module):
 
 
 def layers(sizes: Sequence[int], *, last_bias: bool = True) -> nn.Sequential:
-    """Stack linear layers `fc1`, `fc2`, … with `relu1`, … between them."""
+    """Stack linear layers `fc1`, `fc2`, … with `relu1`, … between them.
+
+    Args:
+        sizes: Numbers of units, from the input to the output.
+        last_bias: Whether the last layer has a bias.
+    """
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
         last = number == len(sizes) - 1
@@ -96,7 +101,7 @@ def layers(sizes: Sequence[int], *, last_bias: bool = True) -> nn.Sequential:
 
 
 def build_autoencoder(config: Any, spaces: Spaces, generator: torch.Generator) -> HalvesAutoencoder:
-    """Build `model.name: autoencoder`; registered under that name.
+    """Build the network `model.name: autoencoder`.
 
     Raises:
         ConfigError: If pictures have more than one channel.

@@ -27,13 +27,13 @@ def build(
 ) -> nn.Module:
     """Build the network that `config.name` registers, with initial weights drawn from `seed`.
 
-    The same seed gives the same bits. The global random state is neither read nor changed, also
-    by layers whose constructors draw from it.
+    The same seed gives the same bits. The global random state is neither read nor changed, even if
+    constructors of layers draw from it.
 
     Args:
         config: The `model` part of a run's config.
         spaces: Inputs that the network reads, and actions of the environment.
-        kind: Class that is needed; an agent must be an `ActorCritic`.
+        kind: Class that the network must have; an agent must be an `ActorCritic`.
         seed: Seed of the initial weights.
 
     Raises:
@@ -47,12 +47,12 @@ def build(
 
 
 def require_kind(model: Any, kind: type[_Model], name: str) -> _Model:
-    """Return the same network, typed by the class that is needed.
+    """Return the same network, typed as the required class.
 
     Args:
-        model: What the builder returned.
-        kind: Class that is needed.
-        name: The builder's name.
+        model: The network that a builder returned.
+        kind: Required class.
+        name: The builder's name, for the message.
 
     Raises:
         ConfigError: If the network is of another class.

@@ -1,7 +1,7 @@
-"""Three plain convolutions and a fully connected layer; by default the network of SafeLife's PPO.
+"""Three plain convolutions and a fully connected layer.
 
-Source: Turner et al. 2020 (2006.06547), whose agents have it from SafeLife's own training code.
-Theirs has nine value outputs and takes their mean; here the value has one output.
+By default it is the network of Turner et al. 2020 (arXiv 2006.06547), from SafeLife's training
+code. Theirs has nine value outputs and takes their mean; ours has one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from chisel.models.spaces import Spaces
 
 KERNELS, STRIDES = (5, 3, 3), (2, 2, 1)
 LEAST_SIDE = 17
-"""Side of the smallest image that the convolutions leave something of."""
+"""Side of the smallest image for which the convolutions return at least one pixel."""
 
 
 def cnn(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int) -> nn.Sequential:
-    """Build the network from images `[B, C, H, W]` to features `[B, hidden]`.
+    """Build a network from images `[B, C, H, W]` to features `[B, hidden]`.
 
-    Children: `conv1`, `relu1` to `conv3`, `relu3`, then `flatten`, `fc`, `relufc`.
+    The children are `conv1`, `relu1` to `conv3`, `relu3`, then `flatten`, `fc`, `relufc`.
 
     Args:
         obs_shape: Height, width and channels of an image.
@@ -35,7 +35,7 @@ def cnn(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int) -
 
     Raises:
         ConfigError: If the image is smaller than 17x17.
-        ValueError: If there are not three convolutions.
+        ValueError: If `channels` has not three numbers.
     """
     height, width, before = obs_shape
     if min(height, width) < LEAST_SIDE:
@@ -55,7 +55,11 @@ def cnn(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int) -
 
 
 def build_cnn(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """Build `model.name: cnn`; registered under that name."""
+    """Build the network `model.name: cnn`.
+
+    Raises:
+        ConfigError: If observations are no images, or smaller than 17x17.
+    """
     embedder = cnn(spaces.image_shape("cnn"), config.channels, config.hidden)
     initialise(embedder, generator)
     return with_heads(embedder, config, spaces, generator)

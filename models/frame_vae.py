@@ -1,7 +1,7 @@
 """A variational autoencoder of small grey pictures, with a continuous Bernoulli likelihood.
 
-Sources: Loaiza-Ganem and Cunningham 2019 (1907.06845) for the likelihood; the sizes are those of
-the encoders of auxiliary rewards in Turner et al. 2020 (2006.06547).
+The likelihood is that of Loaiza-Ganem and Cunningham 2019 (arXiv 1907.06845). The sizes are those
+of the encoders for auxiliary rewards in Turner et al. 2020 (arXiv 2006.06547).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ HEAD = 128
 class FrameVae(nn.Module):
     """Encodes pictures of D pixels as `latent` numbers, and decodes them.
 
-    Fully connected layers of 512, 512 and 256 units with ELU, then a layer of 128 for the mean and
-    another for the standard deviation; the decoder mirrors them.
+    The encoder has fully connected layers of 512, 512 and 256 units with ELU, then a layer of 128
+    units for the mean and another for the standard deviation. The decoder mirrors it.
 
     Args:
-        pixels: D.
-        latent: Numbers of an encoding.
-        generator: Source of the initial weights: torch's usual distribution, uniform within
-            ±1/√inputs.
+        pixels: Number of pixels of a picture, D.
+        latent: Number of dimensions of an encoding.
+        generator: Source of the initial weights, which have torch's default distribution: uniform
+            within ±1/√inputs.
     """
 
     def __init__(self, pixels: int, latent: int, generator: torch.Generator) -> None:
@@ -36,7 +36,7 @@ class FrameVae(nn.Module):
         self.mean = nn.Sequential(*_layers([HIDDEN[-1], HEAD, latent]))
         self.deviation = nn.Sequential(*_layers([HIDDEN[-1], HEAD, latent]), nn.Softplus())
         self.decoder = nn.Sequential(*_layers([latent, HEAD, *reversed(HIDDEN), pixels]))
-        self.to_empty(device="cpu")  # constructors of layers would draw weights of their own
+        self.to_empty(device="cpu")  # on "meta" the constructors drew no weights from torch's state
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 bound = module.in_features**-0.5
@@ -44,16 +44,16 @@ class FrameVae(nn.Module):
                     nn.init.uniform_(weights, -bound, bound, generator=generator)
 
     def encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute mean and standard deviation, `[B, latent]` each, of encodings of `[B, D]`."""
+        """Compute means and standard deviations `[B, latent]` of the encodings of `[B, D]`."""
         features = self.trunk(pictures)
         return self.mean(features), self.deviation(features)
 
     def loss(self, pictures: Tensor, noise: Tensor) -> Tensor:
-        """Compute the negative evidence lower bound, in nats: a mean over pictures.
+        """Compute the negative evidence lower bound, in nats, as a mean over pictures.
 
         Args:
-            pictures: `[B, D]`, in [0, 1].
-            noise: `[B, latent]`, standard normal.
+            pictures: Pixels in [0, 1], `[B, D]`.
+            noise: Standard normal numbers, `[B, latent]`.
         """
         mean, deviation = self.encode(pictures)
         logits = self.decoder(mean + deviation * noise)
@@ -65,7 +65,7 @@ class FrameVae(nn.Module):
 
 
 def _layers(sizes: Sequence[int]) -> list[nn.Module]:
-    """Return linear layers with ELU between them; the last one is linear."""
+    """Return linear layers with ELU between them, and none after the last."""
     found: list[nn.Module] = []
     for before, after in pairwise(sizes):
         found += [nn.Linear(before, after, device="meta"), nn.ELU()]

@@ -1,8 +1,8 @@
 """The networks of the oversight gridworld (Cloud et al. 2024, appendix F).
 
-Sizes, layers and initial weights are those of the paper's code: a policy made of fully connected
-experts, mixed by a gate that sees the board through a 1×1 convolution, and a value network of its
-own, which shares nothing with the policy.
+Sizes, layers and initial weights are those of the paper's code. The policy consists of fully
+connected experts, mixed by a gate that sees the board through a 1×1 convolution. A separate value
+network shares no weights with the policy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ CRITIC_SIZES = (256, 32, 1)
 
 
 def expert(inputs: int, hidden: int) -> nn.Sequential:
-    """Make a network from boards to features `[B, hidden]`: two linear layers with ReLU."""
+    """Build a network from boards to features `[B, hidden]`: two linear layers with ReLU.
+
+    Args:
+        inputs: Numbers of a board, C·H·W.
+        hidden: Units of each layer.
+    """
     return nn.Sequential(
         OrderedDict(
             flatten=nn.Flatten(),
@@ -37,7 +42,13 @@ def expert(inputs: int, hidden: int) -> nn.Sequential:
 
 
 def gate_net(obs_shape: tuple[int, int, int], hidden: int, experts: int) -> nn.Sequential:
-    """Make a network from boards to logits `[B, experts]`; the convolution has no activation."""
+    """Build a network from boards to logits `[B, experts]`; the last logit is always 0.
+
+    Args:
+        obs_shape: Height, width and channels of a board.
+        hidden: Units of each hidden layer. The convolution before them has no activation function.
+        experts: Number of experts.
+    """
     height, width, channels = obs_shape
     layers: OrderedDict[str, nn.Module] = OrderedDict(conv=nn.Conv2d(channels, channels, 1))
     layers.update(expert(channels * height * width, hidden).named_children())
@@ -47,12 +58,12 @@ def gate_net(obs_shape: tuple[int, int, int], hidden: int, experts: int) -> nn.S
 
 
 class LinearCritic(nn.Module):
-    """Maps boards `[B, C, H, W]` to values `[B, 1]`: `conv`, then `fc1`, `fc2`, `fc3`.
+    """Maps boards `[B, C, H, W]` to values `[B, 1]` by the layers `conv`, `fc1`, `fc2`, `fc3`.
 
     The paper's code has no activation function between these layers. So their weights are
-    multiplied first, and the product is applied to the batch: the same values and gradients at a
-    hundredth of the cost. Outputs of the single layers are never computed, and cannot be routed or
-    recorded.
+    multiplied first, and the product is applied to the batch. This gives the same values and
+    gradients at a hundredth of the cost. The outputs of single layers are never computed, so they
+    cannot be routed or recorded.
     """
 
     def __init__(self, obs_shape: tuple[int, int, int]) -> None:
@@ -76,7 +87,12 @@ class LinearCritic(nn.Module):
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw torch's default weights, uniform within ±1/√fan-in, from `generator`; biases are 0."""
+    """Draw weights as torch does by default, uniform within ±1/√fan-in; set biases to 0.
+
+    Args:
+        module: Network whose convolutions and linear layers are initialised, in place.
+        generator: Source of the draws.
+    """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             bound = layer.weight[0].numel() ** -0.5
@@ -86,7 +102,11 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def build_grid_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """Build `model.name: grid-experts`; registered under that name."""
+    """Build the network `model.name: grid-experts`.
+
+    Raises:
+        ConfigError: If observations are no images.
+    """
     names: Sequence[str] = config.experts
     shape = spaces.image_shape("grid-experts")
     experts = {name: expert(math.prod(shape), config.hidden) for name in names}
@@ -95,7 +115,11 @@ def build_grid_experts(config: Any, spaces: Spaces, generator: torch.Generator) 
 
 
 def build_grid_mlp(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """Build `model.name: grid-mlp`, one expert without gate; registered under that name."""
+    """Build the network `model.name: grid-mlp`, a single expert without a gate.
+
+    Raises:
+        ConfigError: If observations are no images.
+    """
     inputs = math.prod(spaces.image_shape("grid-mlp"))
     return _agent(expert(inputs, config.hidden), config, spaces, generator)
 

@@ -1,8 +1,8 @@
-"""The convolutional embedder of Espeholt et al. 2018, in the form of Langosco et al. 2022.
+"""The convolutional embedder of IMPALA (Espeholt et al. 2018), as Langosco et al. 2022 built it.
 
-Every intermediate result is the output of a named module, so that it can be read, patched or routed
-by name: `embedder.block2.res1.resadd`. Names and state-dict keys are those of the published maze
-networks; modules without parameters do not appear in the state dict.
+Every intermediate result is the output of a named module, such as `embedder.block2.res1.resadd`, so
+that it can be read, patched or routed by name. Names and state-dict keys are those of the published
+maze networks. Modules without parameters do not appear in the state dict.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from chisel.models.mixture import Mixture
 from chisel.models.spaces import Spaces
 
 GATE_FEATURES = 32
-"""Features of the trunk of a gate between experts."""
+"""Number of features of the gate's own trunk, in a network of experts."""
 
 
 class ResidualAdd(nn.Module):
-    """Adds a residual branch; a module, so that the sum has a name."""
+    """Adds a residual branch. It is a module so that the sum has a name."""
 
     def forward(self, skip: Tensor, branch: Tensor) -> Tensor:
-        """Add two tensors of one shape."""
+        """Add two tensors of the same shape."""
         return skip + branch
 
 
 class ResidualUnit(nn.Module):
-    """Computes `x + conv2(relu(conv1(relu(x))))`, `[B, C, H, W]` to the same shape."""
+    """Computes `x + conv2(relu(conv1(relu(x))))` for `[B, C, H, W]`, which keeps the shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -48,10 +48,10 @@ class ResidualUnit(nn.Module):
 
 
 def block(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Build a block: convolution, half the resolution, two residual units.
+    """Build a block: a convolution, a pooling that halves the resolution, two residual units.
 
-    `[B, in, H, W]` to `[B, out, ceil(H / 2), ceil(W / 2)]`; children `conv`, `maxpool`, `res1`,
-    `res2`.
+    It maps `[B, in, H, W]` to `[B, out, ceil(H / 2), ceil(W / 2)]`. Its children are `conv`,
+    `maxpool`, `res1` and `res2`.
     """
     return nn.Sequential(
         OrderedDict(
@@ -66,9 +66,9 @@ def block(in_channels: int, out_channels: int) -> nn.Sequential:
 def impala(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int) -> nn.Sequential:
     """Build the embedder from images `[B, C, H, W]` to features `[B, hidden]`.
 
-    Children: `block1 … blockN`, then `relu3`, `flatten`, `fc`, `relufc`; these four names do not
-    change with the number of blocks (the published networks have three). Weights are torch's
-    default ones until `initialise`.
+    The children are `block1` to `blockN`, then `relu3`, `flatten`, `fc` and `relufc`. The published
+    networks have three blocks, and `relu3` has its name for any number. Weights are torch's default
+    until `initialise` is called.
 
     Args:
         obs_shape: Height, width and channels of an image.
@@ -76,7 +76,7 @@ def impala(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int
         hidden: Number of features.
 
     Raises:
-        ValueError: If a width is not positive or there is no block.
+        ValueError: If there is no block, or a number of channels or features is below 1.
     """
     if not channels or min(channels) < 1 or hidden < 1:
         raise ValueError(f"Impala needs positive widths, not channels={channels}, hidden={hidden}")
@@ -93,10 +93,13 @@ def impala(obs_shape: tuple[int, int, int], channels: Sequence[int], hidden: int
 
 
 def initialise(embedder: nn.Module, generator: torch.Generator) -> None:
-    """Draw Xavier-uniform weights and set biases to 0 in every convolution and linear layer.
+    """Draw Xavier-uniform weights, and set biases to 0, in every convolution and linear layer.
 
-    The initialisation of Langosco et al.'s embedder; draws come from `generator` alone, in the
-    order of `embedder.modules()`.
+    Langosco et al. initialise their embedder so.
+
+    Args:
+        embedder: The network, changed in place.
+        generator: Source of all draws, in the order of `embedder.modules()`.
     """
     for module in embedder.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -106,18 +109,24 @@ def initialise(embedder: nn.Module, generator: torch.Generator) -> None:
 
 
 def build_impala(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """Build `model.name: impala`; registered under that name."""
+    """Build the network `model.name: impala`.
+
+    Raises:
+        ConfigError: If observations are no images.
+    """
     embedder = impala(spaces.image_shape("impala"), config.channels, config.hidden)
     initialise(embedder, generator)
     return with_heads(embedder, config, spaces, generator)
 
 
 def build_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
-    """Build `model.name: experts`, small Impala trunks that a gate mixes; registered under that
-    name.
+    """Build the network `model.name: experts`: small Impala trunks that a gate mixes.
 
     Both heads read the mixture. The last layer of the gate has gain 0.01, so that a new gate gives
     nearly equal shares.
+
+    Raises:
+        ConfigError: If observations are no images.
     """
     shape = spaces.image_shape("experts")
     experts = {name: impala(shape, config.channels, config.hidden) for name in config.experts}

@@ -1,4 +1,4 @@
-"""List the layers of a network, with the shapes of what they return."""
+"""List the layers of a network, with the shapes of their outputs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ from chisel.models.spaces import Spaces
 
 @dataclass(frozen=True)
 class Layer:
-    """One named module of a network."""
+    """A named module of a network."""
 
     name: str
     kind: str
     """Name of its class."""
     shape: tuple[int, ...] | None
-    """Shape of one example's output; None where it is not called or returns no single tensor."""
+    """Shape of one example's output; None if it is not called, or returns more than one tensor."""
     parameters: int
-    """Number of its own parameters, without those of the modules in it."""
+    """Number of its own parameters, without those of its child modules."""
 
 
 @torch.no_grad()
 def layers_of(model: nn.Module, spaces: Spaces) -> list[Layer]:
-    """Return all named modules, in the order in which they are first done with an example.
+    """Return all named modules, in the order in which they finish with an example.
 
-    Those that are not called follow at the end.
+    Modules that are not called come last.
+
+    Args:
+        model: The network.
+        spaces: Inputs that it reads.
     """
     modules = {name: module for name, module in model.named_modules() if name}
     shapes: dict[str, tuple[int, ...] | None] = {}

@@ -1,4 +1,4 @@
-"""A trained network with what it reads, its config and its origin."""
+"""A trained network with its spaces, its config and its origin."""
 
 from __future__ import annotations
 
@@ -15,48 +15,50 @@ from chisel.models.actor_critic import ActorCritic
 from chisel.models.spaces import Spaces
 
 WEIGHTS = "weights.safetensors"
-"""Name of the file with shipped weights."""
+"""File name of shipped weights."""
 _Model = TypeVar("_Model", bound=nn.Module)
 _Model_co = TypeVar("_Model_co", bound=nn.Module, covariant=True)
 
 
 @dataclass(frozen=True)
 class Loaded(Generic[_Model_co]):
-    """A network in evaluation mode, and its origin."""
+    """A network in evaluation mode, with its config and origin."""
 
     model: _Model_co
     spaces: Spaces
-    """Inputs and actions that the network was made for."""
+    """Inputs and actions of the network."""
     config: RunConfig | None
-    """The run's config; None for published weights, whose files hold none."""
+    """Config of its run; None for published weights, whose files hold none."""
     digest: str
-    """sha256 of the file the weights were read from, in hex."""
+    """sha256 of the file that the weights were read from, in hex."""
     env_steps: int | None
-    """Environment steps of training, or examples, each counted as often as it was seen; None if
-    the file does not say."""
+    """Environment steps of training, or examples seen (counted again in each epoch); None if the
+    file does not say."""
     source: Path
     """File that the weights were read from."""
     regions: Mapping[str, Any] | None = None
-    """Regions of gradient routing, resolved on the network, as plain values; None if there are
-    none."""
+    """Regions of gradient routing, resolved on the network, as plain values (`Regions.to_plain`);
+    None if there are none."""
     ancestors: tuple[str, ...] | None = ()
-    """Splits of layouts that its ancestors were trained on (`init_from`, and what those started
-    from), oldest first; None if they are not known."""
+    """Splits of maze layouts that its ancestors were trained on, oldest first: the run of
+    `init_from`, the run that this started from, and so on. None if they are not known."""
 
     def __str__(self) -> str:
-        """Return what names it on the command line: of shipped weights their folder or name."""
+        """Return its path or name for the command line; for shipped weights, their folder."""
         return agent_name(self.source.parent if self.source.name == WEIGHTS else self.source)
 
     @property
     def trained_on(self) -> tuple[str, ...] | None:
-        """`ancestors`, and its own split if it was trained in mazes; None if one is not known."""
+        """Splits of `ancestors` and, for maze agents, its own; None if they are not known."""
         if self.ancestors is None or self.config is None:
             return None
         env = self.config.env
         return (*self.ancestors, *([env.levels.split] if isinstance(env, MazeConfig) else []))
 
     def outputs(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute logits `[B, A]` and values `[B]`, float32 on the CPU, on the network's device.
+        """Compute logits `[B, A]` and values `[B]` of observations `[B, C, H, W]`.
+
+        The network's device computes them; they are returned as float32 on the CPU.
 
         Raises:
             CheckpointError: If the network has no policy.
@@ -75,14 +77,14 @@ class Loaded(Generic[_Model_co]):
 
 
 Agent: TypeAlias = Loaded[ActorCritic]
-"""What has a policy."""
+"""A loaded network that has a policy."""
 
 
 def as_agent(loaded: Loaded[nn.Module]) -> Agent:
-    """Return the same object, typed as what has a policy.
+    """Return the same object, typed as an `Agent`.
 
     Raises:
-        CheckpointError: If its network has none.
+        CheckpointError: If its network has no policy.
     """
     return require_model(
         loaded, ActorCritic, "has no policy; give a run that learnt in an environment"
@@ -93,9 +95,9 @@ def require_model(loaded: Loaded[nn.Module], kind: type[_Model], otherwise: str)
     """Return the same object, typed by the class of its network.
 
     Args:
-        loaded: Any network.
-        kind: Class that is needed.
-        otherwise: What is to say of a network of another class, after "which".
+        loaded: Any loaded network.
+        kind: Required class of the network.
+        otherwise: End of the message about a network of another class, after "which".
 
     Raises:
         CheckpointError: If the network is of another class.

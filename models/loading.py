@@ -1,4 +1,4 @@
-"""Loads networks from runs, checkpoints, shipped folders and published weights."""
+"""Load networks from runs, checkpoints, shipped folders and published weights."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from chisel.models.spaces import Spaces
 from chisel.models.weights import load_weights
 
 FORMAT = 2
-"""Format of both the `chisel` part of a checkpoint and a shipped `agent.json`."""
+"""Version of the format of `agent.json` and of the `chisel` part of checkpoints."""
 _READABLE = (1, FORMAT)
-"""Formats that agents are loaded from; 1 is version 0.1's, whose config is converted."""
+"""Formats that can be loaded. Format 1 is version 0.1's; its config is converted."""
 
 CONFIG, ABOUT = "config.yaml", "agent.json"
 GROUP_FILE = "group.json"
-"""File in the folder of a grid, or of several seeds, that holds the configs of all runs."""
+"""File with the configs of all runs, in the folder of a grid or of several seeds."""
 _PREFIX = "model."
 
 
@@ -49,15 +49,15 @@ def load(
     """Load a trained network in evaluation mode, on the CPU.
 
     Args:
-        path: A run's folder (its newest valid checkpoint), a `.ckpt` file, a shipped folder
-            (`save_agent`) or its weights, the name of a shipped agent (`agents:maze-quick`), or a
-            published `.pth`.
-        experiment_env: For published weights, which carry no config: the experiment whose
-            environment they play in.
-        warn: Called with one line for each damaged checkpoint that is passed over.
+        path: A run's folder (its newest valid checkpoint is loaded), a `.ckpt` file, a folder that
+            `save_agent` wrote or its weights, the name of a shipped agent (`agents:maze-quick`), or
+            a published `.pth` file.
+        experiment_env: Experiment whose environment published weights play in; their files hold no
+            config.
+        warn: Called with one line for each damaged checkpoint that is skipped.
 
     Raises:
-        CheckpointError: If nothing can be loaded from there.
+        CheckpointError: If no network can be loaded from `path`.
         ConfigError: If `experiment_env` is given for anything but published weights.
     """
     path = configs.agent_path(path)
@@ -95,24 +95,26 @@ def load_agent(
     """Load a network that has a policy; see `load`.
 
     Raises:
-        CheckpointError: If nothing can be loaded from there, or the network has no policy.
+        CheckpointError: If no network can be loaded from `path`, or it has no policy.
         ConfigError: If `experiment_env` is given for anything but published weights.
     """
     return as_agent(load(path, experiment_env=experiment_env, warn=warn))
 
 
 def holds_agent(path: Path) -> bool:
-    """Return whether a folder is one run, or one agent's shipped weights."""
+    """Return whether a folder is a single run, or holds a single agent's shipped weights."""
     return (path / CHECKPOINTS).is_dir() or (path / WEIGHTS).is_file()
 
 
 def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
     """Return the newest valid checkpoint of a run's folder, or of a folder of checkpoints.
 
-    The path of a file is returned as it is.
+    Args:
+        path: The folder; the path of a file is returned as it is.
+        warn: Called with one line for each damaged checkpoint that is skipped.
 
     Raises:
-        CheckpointError: If the folder is missing, no run, a group of runs, or has none.
+        CheckpointError: If the folder is missing, is a group of runs, or has no valid checkpoint.
     """
     path = configs.agent_path(path)
     if not path.exists():
@@ -129,21 +131,21 @@ def find_checkpoint(path: Path, warn: Callable[[str], None]) -> Path:
 
 
 def save_agent(folder: Path | str, agent: Loaded[nn.Module]) -> Path:
-    """Write a network to ship: `weights.safetensors`, `config.yaml` and `agent.json`.
+    """Write a network as a shipped agent: `weights.safetensors`, `config.yaml` and `agent.json`.
 
     Returns:
         The folder.
 
     Raises:
-        CheckpointError: If the agent has no config, if its weights are not those of the network
-            that the config builds (as after pruning, until `torch.nn.utils.prune.remove`), or if
-            the disk refuses. Nothing is written in the first two cases.
+        CheckpointError: If the agent has no config, or its weights do not fit the network that the
+            config builds (for example after `torch.nn.utils.prune`, before its `remove`); nothing
+            is written then. Also if the disk refuses.
     """
     folder = Path(folder)
     if agent.config is None:
         raise CheckpointError(f"{agent.source} has no config to ship; load it with env=EXPERIMENT")
-    # Copies: safetensors takes no two tensors that share memory, as tied weights do. Every name is
-    # kept, and the network that reads them ties them again.
+    # Copy, because safetensors refuses tensors that share memory, as tied weights do. Every name is
+    # kept, and the network that loads them ties them again.
     state = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in agent.model.state_dict().items()
@@ -170,24 +172,28 @@ def save_agent(folder: Path | str, agent: Loaded[nn.Module]) -> Path:
 
 
 class Saved(NamedTuple):
-    """The network of a checkpoint or a shipped folder, and how it was trained."""
+    """A network as a checkpoint or a shipped folder holds it."""
 
     config: RunConfig
     spaces: Spaces
     weights: dict[str, torch.Tensor]
     steps: int | None
-    """Environment steps or examples trained for."""
+    """Environment steps or examples of training; None if the file does not say."""
     regions: Mapping[str, Any] | None
-    """Resolved regions that gradients were routed to, as plain values; None if there are none."""
+    """See `Loaded.regions`."""
     ancestors: tuple[str, ...] | None
     """See `Loaded.ancestors`."""
 
 
 def saved_in(payload: Mapping[str, Any], path: Path) -> Saved:
-    """Return the network in a checkpoint, read from `path`, and how it was trained.
+    """Return the network in a checkpoint.
+
+    Args:
+        payload: Content of the checkpoint (`read_checkpoint`).
+        path: File that it was read from, for messages.
 
     Raises:
-        CheckpointError: If the checkpoint is of another kind.
+        CheckpointError: If the checkpoint has another format, or holds no weights or no config.
     """
     about = payload.get("chisel")
     if not isinstance(about, dict) or about.get("format") not in _READABLE:
@@ -204,10 +210,14 @@ def saved_in(payload: Mapping[str, Any], path: Path) -> Saved:
 
 
 def ancestors_of(about: Mapping[str, Any], config: RunConfig) -> tuple[str, ...] | None:
-    """Return what a saved agent's ancestors were trained on; see `Loaded.ancestors`.
+    """Return the splits that a saved agent's ancestors were trained on; see `Loaded.ancestors`.
 
-    Early files don't say: such an agent has no ancestors if it started from no other run, and
-    otherwise they are not known.
+    Files of early versions don't say. Then an agent has no ancestors if it started from no other
+    run; otherwise they are unknown.
+
+    Args:
+        about: The `chisel` part of a checkpoint, or the content of `agent.json`.
+        config: The agent's config.
     """
     found = about.get("ancestors", None if config.init_from else ())
     return None if found is None else tuple(found)
@@ -237,7 +247,7 @@ def _published(path: Path, experiment_env: str | None) -> Agent:
 
 
 def _config(plain: Any, source: Path) -> RunConfig:
-    """Return a checkpoint's config; one that the schema refuses is a fault of the checkpoint."""
+    """Return a checkpoint's config; raise a `CheckpointError` if the schema refuses it."""
     if not isinstance(plain, dict):
         raise CheckpointError(f"{source} holds no config")
     try:

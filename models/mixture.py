@@ -11,13 +11,13 @@ from torch import Tensor, nn
 class Mixture(nn.Module):
     """Maps images `[B, C, H, W]` to features `[B, F]`: `Σ g_k E_k / Σ g_k`.
 
-    Without ablations the denominator is 1. To ablate expert `k`, set unit `k` of the output of
-    `gate` to 0: the shares of the other experts are then scaled to add up to 1. If only one expert
-    is left, the output is its features.
+    `E_k` are the features of expert `k` and `g_k` its share. Without ablations the denominator is
+    1. To ablate expert `k`, set unit `k` of the output of `gate` to 0; the shares of the other
+    experts are then scaled to add up to 1. If only one expert is left, the output is its features.
 
-    Children: `experts.NAME`, `gate_net` (whose output are the gate's logits) and `gate` (whose
-    output are the shares `g`). A loss that teaches labels to the gate uses the output of
-    `gate_net`, so that routes at the input or the output of `gate` do not stop it.
+    The children are `experts.NAME`, `gate_net`, which returns the gate's logits, and `gate`, which
+    returns the shares `g`. A loss that trains the gate on labels uses the output of `gate_net`, so
+    that routing at the input or output of `gate` does not stop its gradient.
 
     Args:
         experts: Networks from images to features `[B, F]` by name, in the order of `g`.

@@ -1,4 +1,4 @@
-"""Weights as published by Langosco et al. 2022 (train-procgen-pytorch) for procgen's maze."""
+"""Load the weights that Langosco et al. 2022 (train-procgen-pytorch) published for mazes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from chisel.models.spaces import Spaces
 from chisel.models.weights import load_weights
 
 _SIDE = 64
-"""procgen's images are 64 x 64 pixels."""
+"""Side of procgen's images in pixels."""
 _MEMORY = "gru."
-"""Prefix of the recurrent variant's keys."""
+"""Prefix of keys that only recurrent networks have."""
 
 
 def load_published(path: Path | str) -> Agent:
-    """Read a published `.pth`: `{'model_state_dict': …, 'optimizer_state_dict': …}`.
+    """Load a published `.pth` file: `{'model_state_dict': …, 'optimizer_state_dict': …}`.
 
-    The file holds no config, so the widths are those of the weights; observations are procgen's
+    The file holds no config, so the sizes are read off the weights; observations are procgen's
     64 × 64 colour images. Nothing in the file is executed.
 
     Raises:
-        CheckpointError: If the file is missing, unsafe or holds other weights; in at most ten
-            lines.
+        CheckpointError: If the file is missing, unsafe or holds other weights. The message has at
+            most ten lines.
     """
     path = Path(path)
     data = read_bytes(path)
@@ -43,7 +43,7 @@ def load_published(path: Path | str) -> Agent:
         )
     weights = {str(k): v for k, v in state.items() if isinstance(v, torch.Tensor)}
     if any(key.startswith(_MEMORY) for key in weights):
-        raise CheckpointError(f"{path} is a recurrent network; only feed-forward ones are read")
+        raise CheckpointError(f"{path} is a recurrent network; only feed-forward ones can be read")
     config, spaces = model_of_weights(weights)
     model = build(config, spaces).eval()
     load_weights(model, weights, path)
@@ -54,11 +54,10 @@ def load_published(path: Path | str) -> Agent:
 
 
 def model_of_weights(weights: Mapping[str, torch.Tensor]) -> tuple[ImpalaConfig, Spaces]:
-    """Return widths and spaces of the maze network that has such weights.
+    """Return the sizes and spaces of the maze network that has these weights.
 
-    Where a weight is missing or has a wrong number of axes, the width is that of the published
-    small
-    network: loading then reports what does not fit.
+    If a weight is missing or has too few axes, the size is that of the published small network, so
+    that loading the weights reports what does not fit.
     """
     usual = ImpalaConfig()
     config = ImpalaConfig(

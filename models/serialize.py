@@ -1,8 +1,8 @@
-"""Checkpoints that survive crashes and cannot run code.
+"""Write and read checkpoints that survive crashes and cannot run code.
 
-A file is written beside its target, synced, then renamed, and its sha256 is kept in a sidecar file
-that `sha256sum -c` understands. Reading verifies the digest before anything is parsed, and parses
-plain values and tensors only.
+A file is written beside its target, synced, and renamed. Its sha256 is kept in a sidecar file that
+`sha256sum -c` can check. Reading verifies the digest before anything is parsed, and parses plain
+values and tensors only.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def iteration_of(path: Path) -> int | None:
 
 
 def sidecar_of(path: Path) -> Path:
-    """Return the path of the file that holds the digest of `path`."""
+    """Return the path of the sidecar file, which holds the digest of `path`."""
     return path.with_name(path.name + ".sha256")
 
 
@@ -49,14 +49,15 @@ def write_checkpoint(path: Path, payload: dict[str, Any]) -> str:
     """Write `payload` so that a crash at any moment leaves a valid file, old or new.
 
     Args:
-        path: The target; its folder is made if it does not exist.
+        path: File to write; its folder is made if it does not exist.
         payload: Dicts, lists and tuples of tensors, strings, numbers, bytes and None.
 
     Returns:
         The file's sha256, in hex.
 
     Raises:
-        CheckpointError: If a value would not load again, or the disk refuses (full, read-only).
+        CheckpointError: If `read_checkpoint` would refuse a value, or the disk refuses (full,
+            read-only).
     """
     for where, value in _foreign(payload, ""):
         raise CheckpointError(
@@ -84,7 +85,10 @@ def write_checkpoint(path: Path, payload: dict[str, Any]) -> str:
 
 
 def write_file(path: Path, data: bytes) -> Path:
-    """Write a file; an older one of that name stays whole until the new one is complete.
+    """Write a file; an older file of that name stays complete until the new one is.
+
+    Returns:
+        The path.
 
     Raises:
         CheckpointError: If the disk refuses.
@@ -97,7 +101,7 @@ def write_file(path: Path, data: bytes) -> Path:
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
-    """Replace `path` by `data`: temporary file beside it, fsync, rename, fsync of the folder.
+    """Replace the content of `path` so that a crash leaves the old file or the new one.
 
     Raises:
         OSError: If the disk refuses; `path` is then unchanged.
@@ -113,7 +117,7 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
         temporary.unlink(missing_ok=True)
         raise
     if os.name == "nt":
-        return  # Windows opens no folders
+        return  # Windows cannot open a folder to sync it
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -122,11 +126,13 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint after verifying its digest; tensors arrive on the CPU.
+    """Read a checkpoint after verifying its digest; load tensors on the CPU.
+
+    Nothing in the file is executed.
 
     Raises:
         CheckpointError: If the file or its digest is missing, if they disagree, or if the file
-            holds anything but plain values and tensors. Nothing in the file is executed.
+            holds anything but plain values and tensors.
     """
     return load_plain(_verified(path), path)
 
@@ -134,12 +140,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def load_plain(data: bytes, source: Path) -> dict[str, Any]:
     """Parse the bytes of a torch file that holds a dict of plain values and tensors.
 
+    Nothing in it is executed.
+
+    Args:
+        data: The bytes.
+        source: File that they come from, for messages.
+
     Raises:
-        CheckpointError: If it holds anything else; nothing is executed.
+        CheckpointError: If the file holds anything else.
     """
     try:
         payload = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # a malformed pickle can fail in any way
+    except Exception as error:  # a malformed pickle can raise any exception
         refused = re.search(r"GLOBAL (\S+)", str(error))
         lines = [*str(error).splitlines(), type(error).__name__]
         detail = f"it asks for {refused[1]}" if refused else lines[0]
@@ -171,14 +183,14 @@ def file_digest(path: Path) -> str:
 
 
 def latest_valid(folder: Path, warn: Callable[[str], None]) -> Path:
-    """Return the checkpoint of the highest iteration whose digest is right.
+    """Return the checkpoint of the highest iteration whose digest is correct.
 
     Args:
         folder: Folder of the checkpoints.
-        warn: Called with a message for each damaged file that is newer.
+        warn: Called with one line for each newer checkpoint that is damaged.
 
     Raises:
-        CheckpointError: If there is none.
+        CheckpointError: If there is no valid checkpoint.
     """
     damaged: list[tuple[Path, str]] = []
     for path in reversed(_checkpoints(Path(folder))):
@@ -197,11 +209,11 @@ def latest_valid(folder: Path, warn: Callable[[str], None]) -> Path:
 
 
 def kept_checkpoints(run: Path, most: int | None = None) -> list[Path]:
-    """List the checkpoints that a run kept, oldest first.
+    """Return the checkpoints that a run kept, oldest first.
 
     Args:
         run: The run's folder.
-        most: List at most so many, evenly spaced, the last included; `None` lists all.
+        most: Largest number to return, evenly spaced and including the last; None returns all.
     """
     files = _checkpoints(Path(run) / CHECKPOINTS)
     if most == 1:
@@ -215,14 +227,15 @@ def prune(folder: Path, keep_last: int, keep_every: int | None = None) -> list[P
 
     Args:
         folder: Folder of the checkpoints.
-        keep_last: Number of the newest ones to keep, at least 1.
-        keep_every: Iterations that are multiples of this are kept as well.
+        keep_last: Number of newest checkpoints to keep, at least 1.
+        keep_every: Also keep iterations that are multiples of this; None keeps no others.
 
     Returns:
         The deleted checkpoints.
 
     Raises:
         CheckpointError: If the disk refuses.
+        ValueError: If `keep_last` is below 1.
     """
     if keep_last < 1:
         raise ValueError(f"keep_last must be at least 1, not {keep_last}")
@@ -249,7 +262,7 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _verified(path: Path) -> bytes:
-    """Read a checkpoint and compare its digest with the one in its sidecar."""
+    """Return the bytes of a checkpoint after comparing their digest with the sidecar's."""
     data = read_bytes(path)
     sidecar = sidecar_of(path)
     if not sidecar.exists():
@@ -262,7 +275,7 @@ def _verified(path: Path) -> bytes:
 
 
 def _foreign(value: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Yield places and values whose exact type the safe loader would refuse, as numpy scalars'."""
+    """Yield places and values whose type the safe loader would refuse, such as NumPy scalars."""
     if type(value) in (dict, OrderedDict):
         for key, item in value.items():
             yield from _foreign(key, f"{where}[{key!r}] (key)")

@@ -1,4 +1,4 @@
-"""What a network reads and decides: images, vectors or tokens, and actions."""
+"""Inputs that a network reads (images, vectors or tokens), and actions that it chooses from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = Literal["images", "packed views", "tokens", "vectors"]
 
 
 class View(NamedTuple):
-    """A named part of a packed observation."""
+    """A named part of a packed observation, which is flattened into a vector with others."""
 
     name: str
     shape: tuple[int, ...]
@@ -26,28 +26,31 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Spaces:
-    """Observations in, one of `num_actions` discrete actions out.
+    """The observations that a network reads, and the number of actions that it chooses from.
 
-    A world that shows several things, such as a board and a clock, packs them into one vector;
-    `views` then says what lies where, and `view` reads one of them.
+    A world that shows several things, such as a board and a clock, packs them into one vector. Then
+    `views` describes its parts, and `view` reads one of them.
+
+    Raises:
+        ValueError: If the shape, the views and `packed` don't fit together.
     """
 
     obs_shape: tuple[int, ...]
     """Shape of one observation: `[H, W, C]` of an image, `[D]` of a vector or of packed views,
     `[T]` of tokens, where T is the context length."""
     obs_dtype: str
-    """numpy name of the observations' type, such as `uint8`."""
+    """NumPy's name of the observations' type, such as `uint8`."""
     obs_high: float
-    """Largest value of an observation; 255 for colour images, 1 for symbolic planes."""
+    """Largest value of an observation: 255 for colour images, 1 for symbolic planes."""
     num_actions: int
-    """0 for a data set, which has none."""
+    """Number of actions; 0 for a corpus, which has none."""
     vocabulary: int | None = None
-    """Number of different tokens, numbered from 0; None where observations are no tokens."""
+    """Number of different tokens, which count from 0; None if observations are not tokens."""
     views: tuple[View, ...] = ()
-    """Parts of a packed observation, in their order; none where it has no parts."""
+    """Parts of a packed observation, in their order; empty if it has no parts."""
     packed: int = 0
-    """Number of channels that a word of an image `[H, W, 1]` holds, one in each bit from the lowest
-    on; networks unpack them. 0: words are numbers."""
+    """Number of channels in each word of an image `[H, W, 1]`, one bit each from the lowest on;
+    networks unpack them. 0: words are ordinary numbers."""
 
     def __post_init__(self) -> None:
         size = sum(math.prod(view.shape) for view in self.views)
@@ -58,7 +61,7 @@ class Spaces:
 
     @property
     def kind(self) -> Kind:
-        """What an observation is."""
+        """Kind of the observations."""
         if self.vocabulary is not None:
             return "tokens"
         if self.views:
@@ -67,19 +70,19 @@ class Spaces:
 
     @property
     def obs_range(self) -> float:
-        """Divisor of observations in the network: 255 for uint8 colour images, else 1."""
+        """Divisor that networks apply to observations: 255 for uint8 colour images, else 1."""
         return 255.0 if self.obs_dtype == "uint8" and self.obs_high == 255 else 1.0
 
     def image_shape(self, model: str) -> tuple[int, int, int]:
-        """Return height, width and channels of an image, for a model that reads nothing else.
+        """Return height, width and channels of an image, for a model that reads images only.
 
-        Packed channels are counted as the network unpacks them.
+        Packed channels count as unpacked.
 
         Args:
-            model: Its name, for the message.
+            model: The model's name, for the message.
 
         Raises:
-            ConfigError: If observations are no images.
+            ConfigError: If observations are not images.
         """
         if self.kind != "images":
             raise ConfigError(f"{model} reads images [H, W, C]; the environment has {self.kind}")
@@ -102,7 +105,7 @@ class Spaces:
         raise KeyError(f"no view {name!r}, only {', '.join(view.name for view in self.views)}")
 
     def example(self, count: int = 1) -> torch.Tensor:
-        """Return observations as a network gets them, all 0: images are `[count, C, H, W]`."""
+        """Return `count` observations of zeros as networks read them; images are `[B, C, H, W]`."""
         shape = self.obs_shape
         if self.kind == "images":
             shape = (shape[2], *shape[:2])
@@ -110,7 +113,7 @@ class Spaces:
         return torch.zeros(count, *shape, dtype=dtype)
 
     def to_plain(self) -> dict[str, Any]:
-        """Return a dict of plain values, as stored in checkpoints."""
+        """Return a dict of plain values, which checkpoints store."""
         plain: dict[str, Any] = {
             "obs_shape": list(self.obs_shape),
             "obs_dtype": self.obs_dtype,
@@ -127,7 +130,7 @@ class Spaces:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Spaces:
-        """Make spaces from the result of `to_plain`.
+        """Return the spaces that `to_plain` described.
 
         Raises:
             CheckpointError: If a field is missing, unknown or of the wrong type.
@@ -153,14 +156,14 @@ def spaces_of(env: Any) -> Spaces:
     """Read the spaces of a vector environment with discrete actions.
 
     A `Box` `[H, W, C]` holds images. A `MultiDiscrete` `[T]` from 0 holds tokens, and so does a
-    `Box` `[T]` of int32 or int64 from 0; a `Box` `[D]` of any other type holds vectors. They are
-    packed views where the environment has an attribute `views`: a `gymnasium.spaces.Dict` of boxes
-    that `gymnasium.spaces.flatten_space` turns into the space of observations. Where an attribute
-    `packed` is a number, a word of an image `[H, W, 1]` holds so many channels.
+    `Box` `[T]` of int32 or int64 from 0. A `Box` `[D]` of any other type holds vectors. The vectors
+    are packed views if the environment has an attribute `views`: a `gymnasium.spaces.Dict` of boxes
+    which `gymnasium.spaces.flatten_space` turns into the observation space. If an attribute
+    `packed` is above 0, each word of an image `[H, W, 1]` holds that many channels.
 
     Raises:
-        ConfigError: If observations are none of these, if they are not what `views` or `packed`
-            says, or if actions are not numbered from 0.
+        ConfigError: If observations are of no such kind or do not fit `views` or `packed`, or if
+            actions are not `Discrete` from 0.
     """
     obs, action = env.single_observation_space, env.single_action_space
     if isinstance(obs, spaces.MultiDiscrete):
@@ -202,7 +205,7 @@ def _holds_tokens(obs: spaces.Box | spaces.MultiDiscrete) -> bool:
 
 
 def _views_of(env: Any) -> tuple[View, ...]:
-    """Return the parts of a packed observation; none where the environment names none."""
+    """Return the parts of a packed observation; empty if the environment has no `views`."""
     views = getattr(env, "views", None)
     if views is None:
         return ()
@@ -218,9 +221,9 @@ def _views_of(env: Any) -> tuple[View, ...]:
 
 
 def as_tensor(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:
-    """Return what an environment gave as a tensor: a tensor as it is, an array without copying.
+    """Return an environment's array or tensor as a tensor, without copying.
 
-    A read-only array is copied, because torch cannot share one safely.
+    Only a read-only array is copied, because torch cannot share it safely.
     """
     if isinstance(values, torch.Tensor):
         return values
@@ -229,10 +232,10 @@ def as_tensor(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:
 
 
 def to_tensor(obs: NDArray[Any] | torch.Tensor) -> torch.Tensor:
-    """View observations as a network reads them, without copying; see `as_tensor`.
+    """Return observations with axes in the order that networks read, without copying.
 
-    Images `[..., H, W, C]` become `[..., C, H, W]`; vectors and tokens `[B, D]` stay. The view of
-    images has the memory layout `channels_last`; making it contiguous would cost a copy and slow
+    Images `[..., H, W, C]` become views `[..., C, H, W]`; vectors and tokens `[B, D]` stay. The
+    views have the memory layout `channels_last`: making them contiguous would cost a copy and slow
     convolutions down.
     """
     found = as_tensor(obs)

@@ -1,4 +1,4 @@
-"""Load weights into a network, or list what does not fit."""
+"""Load weights into a network, or say what does not fit."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ _LINES = 10
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
     """Copy `state` into `model`, which must have exactly these keys and shapes.
 
+    Args:
+        model: The network, changed in place.
+        state: Weights by name.
+        source: File that they were read from, for the message.
+
     Raises:
-        CheckpointError: If they differ; lists what is missing, unexpected or of another shape, in
-            at most ten lines.
+        CheckpointError: If keys or shapes differ. The message lists those that are missing,
+            unexpected or of another shape, in at most ten lines.
     """
     wanted = {key: list(tensor.shape) for key, tensor in model.state_dict().items()}
     found = {key: list(tensor.shape) for key, tensor in state.items()}
@@ -29,16 +34,17 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: Path | s
 def require_match(
     source: Path | str, found: Mapping[str, Any], wanted: Mapping[str, Any], what: str = "network"
 ) -> None:
-    """Compare plain values, nested dicts by their dotted keys.
+    """Check that two nested dicts of plain values are equal.
 
     Args:
         source: File that `found` was read from.
         found: Values in the checkpoint.
         wanted: Values that this run needs.
-        what: Name of the thing to fit, for the message.
+        what: Word in the message for the thing that must fit.
 
     Raises:
-        CheckpointError: With one line for each difference, at most ten lines in all.
+        CheckpointError: If they differ. The message has a line for each difference by its dotted
+            key, at most ten lines in all.
     """
     have, want = flatten(found), flatten(wanted)
     lines = [f"  missing: {key} {want[key]}" for key in want if key not in have]

@@ -1,4 +1,7 @@
-"""Gradient routing for any `nn.Module`: regions, rules, exact masks, ablation, leaks."""
+"""Gradient routing for any `nn.Module`: regions, rules, exact masks, ablation, leaks.
+
+Source: Cloud et al. 2024, "Gradient Routing".
+"""
 
 from chisel.routing.ablation.ablate import ablate, record_means
 from chisel.routing.ablation.controls import has_units_of_gates, random_like

@@ -1,4 +1,4 @@
-"""The error that this package raises, and hints for mistyped words in its messages."""
+"""The error that this room raises, and suggestions for mistyped words in its messages."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from difflib import get_close_matches
 
 
 class RoutingError(ValueError):
-    """A model, region, rule or label that cannot be routed; one line says what to type instead."""
+    """A model, region, rule or label cannot be routed; one line says what to do instead."""
 
 
 def hint(word: str, known: Iterable[str]) -> str:
-    """Return the end of a message: a near match, or else everything that is known."""
+    """Return the end of a message: a similar word, or else up to 12 known words."""
     names = [name for name in known if name]
     match = get_close_matches(word, names, n=1, cutoff=0.6)
     if match:

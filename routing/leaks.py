@@ -1,4 +1,4 @@
-"""Find ways around the masks, by which a region learns from examples routed away from it."""
+"""Find leaks: ways around the masks by which a region learns from examples routed away from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chisel.routing.regions.region import Part, Region, Regions
 
 Kind = Literal["tied", "reader", "path", "mixing", "untested"]
 Masks = Mapping[str, Mapping[str, Tensor]]
-"""Elements by parameter and region, as `Router.owned` gives them."""
+"""Masks of elements by parameter and region, as `Router.owned` returns them."""
 
 
 @dataclass(frozen=True)
@@ -32,44 +32,44 @@ class Leak:
     """One way around a region's masks."""
 
     kind: Kind
-    """`tied`: a parameter of the region is used elsewhere, too. `reader`: weights that read its
-    units learn from every example. `path`: gradient reaches it by a way without a mask. `mixing`:
-    the gradient of an example reaches it through others (batch statistics). `untested`: it owns
-    no parameter that could be tested."""
+    """`tied`: a parameter of the region is also used elsewhere. `reader`: weights that read the
+    region's units learn from every example. `path`: gradient reaches the region on a way without a
+    mask. `mixing`: the gradient of a masked example reaches it through other examples (batch
+    statistics). `untested`: the region owns no parameter that could be tested."""
     region: str
     where: str
-    """A module or a parameter."""
+    """Name of a module or a parameter."""
     message: str
-    """One line: what happens, and what to do about it."""
+    """One line: what happens, and how to mend it."""
 
     def __str__(self) -> str:
         return self.message
 
 
 def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list[Leak]:
-    """Look for ways in which regions learn from examples that are routed away from them.
+    """Find ways in which regions learn from examples that are routed away from them.
 
-    Masks protect the weights that make a region's units. They don't protect those that read them
-    (`consumers` does), and they fail where a module mixes examples, such as BatchNorm in training
-    mode: an example that is masked everywhere still sends gradient through the other examples,
-    whose statistics it has changed.
+    Masks protect the weights that compute a region's units. They don't protect weights that read
+    the units (`consumers` does). They fail if a module mixes examples, such as BatchNorm in
+    training mode: a masked example changes the statistics of the other examples, and so sends
+    gradient through them.
 
-    Readers are found by following units while the example passes. The other leaks are measured:
-    with all rows of the example routed away from every region, and then with the first row alone,
-    with the loss of that row. The regions' gradient must be exactly 0 both times.
+    Readers are found by following units through the recorded graph. The other leaks are measured.
+    First all rows of the example are routed away from every region. Then only the first row is, and
+    only its loss is used. Both times the gradient of the regions must be exactly 0.
 
     Args:
-        model: The network, routed or not; it stays as it is.
+        model: The network, routed or not, which is not changed.
         regions: Regions by name.
         example: An input of the model, or a tuple of its inputs, with a batch of at least 2. The
             network must return tensors `[B, …]`.
 
     Returns:
-        The leaks; empty if none was found. Layers behind the first reader mix all regions in any
-        network and are not listed.
+        The leaks; empty if none was found. Layers after the first reader mix all regions in any
+        network, so they are not listed.
 
     Raises:
-        RoutingError: The example has no batch, or the network returns nothing to learn from.
+        RoutingError: If the example's batch is below 2, or no output of the network has a gradient.
     """
     plain = without_routes(model)
     known = Regions(list(regions.values()))
@@ -88,8 +88,8 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
             "untested",
             name,
             region.parts[0].module,
-            f"UNTESTED: no parameter acts through the units of region {name} alone, so that "
-            "nothing says whether it is closed",
+            f"UNTESTED: no parameter acts only through the units of region {name}, so it cannot be "
+            "tested whether the region is closed",
         )
         for name, region in known.items()
         if not found_alone.regions[name]
@@ -100,7 +100,7 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
         "path",
         everywhere,
         "gets gradient from examples that are routed away from it: it is used on a way without a "
-        "mask, so add that place to the region",
+        "mask, so add that module to the region",
     )
     mixing = nn.modules.batchnorm._BatchNorm
     norms = [name for name, module in plain.named_modules() if isinstance(module, mixing)]
@@ -108,34 +108,34 @@ def leaks(model: nn.Module, regions: Mapping[str, Region], example: Any) -> list
     found += _at_places(
         "mixing",
         alone,
-        f"gets gradient of a masked example through others: {mixer} mixes examples; GroupNorm and "
-        "LayerNorm don't",
+        f"gets gradient of a masked example through other examples: {mixer} mixes examples; "
+        "GroupNorm and LayerNorm don't",
     )
     return found
 
 
 def _tied(model: nn.Module, masks: Masks, alone: Exclusive) -> Iterator[Leak]:
-    """Parameters of a region that have a second name, and no mask there."""
+    """Yield a leak for every parameter of a region that has a second name without a mask."""
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
     for first, *others in names.values():
         for region, mask in masks.get(first, {}).items() if others else ():
             masked = alone.regions[region].get(first, torch.zeros_like(mask))
-            if (mask & ~masked).any():  # else it is masked wherever it is used
+            if (mask & ~masked).any():  # otherwise it is masked wherever it is used
                 yield Leak(
                     "tied",
                     region,
                     first,
-                    f"{first} of region {region} is {others[0]} as well, and trained there by "
-                    "every example; untie them",
+                    f"{first} of region {region} is also {others[0]}, which every example trains; "
+                    "untie them",
                 )
 
 
 def _open_readers(
     model: nn.Module, regions: Regions, masks: Masks, recording: Recording, away: _Measured
 ) -> Iterator[Leak]:
-    """Weights that read a region's units and learn from examples that are routed away from all."""
+    """Yield a leak for weights that read a region's units and that every example trains."""
     parts = [(name, part) for name, region in regions.items() for part in region.parts]
     listed: set[tuple[str, str]] = set()
     for region, part in parts:
@@ -152,20 +152,20 @@ def _open_readers(
 
 
 def _advice(region: str, part: Part, reader: Reader, share: float) -> str:
-    what, remedy = f"units of region {region}", "route the output of that module as well"
+    what, remedy = f"units of region {region}", "route the output of that module too"
     if reader.mixed_by is not None:
         what += f", mixed with others by {reader.mixed_by},"
-        remedy = "no mask can tell them apart there"
+        remedy = "no mask can separate them there"
     elif reader.op.name in ("linear", "conv2d"):
         remedy = f"add consumers: [{reader.op.module}] to the part {part.module}"
     return (
-        f"{reader.weight} reads {what} and {share:.0%} of what reads them learns from every "
-        f"example; {remedy}, or accept that it is shared"
+        f"{reader.weight} reads {what} and {share:.0%} of the elements that read them learn from "
+        f"every example; {remedy}, or accept that they are shared"
     )
 
 
 def _at_places(kind: Kind, places: list[tuple[str, str]], what: str) -> Iterator[Leak]:
-    """One leak for each region, named after the first place."""
+    """Yield one leak for each region, which names its first place."""
     by_region: dict[str, list[str]] = {}
     for region, place in places:
         by_region.setdefault(region, []).append(place)
@@ -179,10 +179,10 @@ class _Measured(NamedTuple):
 
     parameters: dict[str, Tensor | None]
     sites: list[tuple[str, Part, Tensor]]
-    """Regions and their parts, with the tensor before the mask; its gradient has passed that."""
+    """Each region and part, with the tensor before the mask, whose gradient is masked."""
 
     def reached(self, masks: Masks) -> list[tuple[str, str]]:
-        """Return the regions, and their places, that got gradient all the same."""
+        """Return each region that still has gradient, with the site or parameter that has it."""
         found = [
             (region, part.where)
             for region, part, value in self.sites
@@ -196,7 +196,7 @@ class _Measured(NamedTuple):
         return list(dict.fromkeys(found))
 
     def open_rows(self, name: str) -> Tensor:
-        """Return which rows of a weight got gradient, as a mask that broadcasts to its shape."""
+        """Return which rows of a weight have gradient, as a mask that broadcasts to its shape."""
         gradient = self.parameters[name]
         if gradient is None:
             return torch.tensor(False)
@@ -205,10 +205,9 @@ class _Measured(NamedTuple):
 
 
 def _measure(plain: nn.Module, regions: Regions, example: Any, *, first_alone: bool) -> _Measured:
-    """Measure gradients of the example routed away from all regions, or of its first row alone.
+    """Measure gradients with the example, or only its first row, routed away from all regions.
 
-    The model runs in training mode, as when it learns, and as a copy, since its running statistics
-    change.
+    A copy of the model runs in training mode, because running statistics change.
     """
     model = copy.deepcopy(plain).train()
     sites: list[tuple[str, Part, Tensor]] = []
@@ -220,7 +219,7 @@ def _measure(plain: nn.Module, regions: Regions, example: Any, *, first_alone: b
 
     for name, region in regions.items():
         for part in region.parts:
-            if part.at != "parameters":  # before its mask is there
+            if part.at != "parameters":  # registered before the mask's own hook
                 edit_part(model, part, partial(keep, name, part))
     rules = {"away": dict.fromkeys(regions, 0.0)}
     router = attach(model, {"regions": regions.to_plain(), "rules": rules, "freeze": False})
@@ -237,12 +236,12 @@ def _measure(plain: nn.Module, regions: Regions, example: Any, *, first_alone: b
 
 
 def _loss(returned: Any, batch: int, first_alone: bool) -> Tensor:
-    """A loss with another weight for every output, so that no symmetry hides a gradient."""
+    """Return a loss that weights every output differently, so that no symmetry hides a gradient."""
     loss = torch.zeros((), dtype=torch.float64)
     for output in tensors_in(returned):
         if output.requires_grad and output.dim() and len(output) == batch:
             values = output[: 1 if first_alone else None].flatten().double()
             loss = loss.to(values) + values @ torch.linspace(1, 2, len(values)).to(values)
     if not loss.requires_grad:
-        raise RoutingError("leaks needs a network that returns tensors [B, …] to learn from")
+        raise RoutingError("leaks needs a network that returns tensors [B, …] with gradients")
     return loss

@@ -1,8 +1,8 @@
-"""Learning: Lightning modules, rollouts, checkpoints and the logs of a run."""
+"""Train: Lightning modules, rollouts, checkpoints, logs, and studies that train."""
 
 from chisel.trainers.runs.ranks import check_ranks
 
-check_ranks()  # before Lightning is imported, which fails if one is no number
+check_ranks()  # before Lightning's import, which raises if a rank is not a number
 
 from chisel.trainers.logging.wandb_parts import sync_command  # noqa: E402  # see above
 from chisel.trainers.reproduction.running import reproduce  # noqa: E402  # see above

@@ -1,1 +1,1 @@
-"""Turns YAML files and `key=value` settings into typed, frozen configs."""
+"""Turn YAML files and `key=value` settings into typed, frozen configs."""

@@ -1,4 +1,4 @@
-"""Finds and reads experiment files and the files that they extend."""
+"""Find and read experiment files, and the files that they extend."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ _NOT_EXPERIMENTS = "sweeps"
 
 
 def experiments() -> dict[str, str]:
-    """Return every packaged experiment with its summary, the first comment line of its file."""
+    """Return the summaries of all packaged experiments by name, sorted.
+
+    A summary is the file's first line, if that is a comment, else "".
+    """
     return {name: _summary(path) for name, path in sorted(_packaged().items())}
 
 
 def read(experiment: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read an experiment and what it extends, without checking it.
+    """Read an experiment and the files that it extends, without checking options.
 
-    A file may say `extends: maze/easy`, naming a packaged experiment or a file beside it; its own
-    keys win. The experiment's name is filled in unless the file has it, as a run's `config.yaml`.
+    A file may say `extends: maze/easy`, which names a packaged experiment or a file beside it; its
+    own keys win. The key `experiment` is filled in, unless the file has it: a run's `config.yaml`
+    does.
 
     Returns:
-        Settings of the file and of those that it extends, and settings of the file alone; none for
-        a run's `config.yaml`, which has every option.
+        Settings of the file merged with those that it extends, and settings of the file alone. The
+        second is empty for a run's `config.yaml`, which has every option.
 
     Raises:
         ConfigError: If the experiment does not exist, cannot be read or extends itself.
@@ -72,7 +76,7 @@ def _find(name: str, folder: Path) -> Path:
 
 
 def _instead(name: str, folder: Path) -> str:
-    """Return what may be meant by the name of an experiment that there is not."""
+    """Return the end of a message about an unknown experiment: what may be meant."""
     for ending in (".yaml", ".yml"):
         if (folder / f"{name}{ending}").is_file():
             return f"did you mean the file {str(folder / f'{name}{ending}')!r}?"

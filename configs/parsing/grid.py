@@ -1,4 +1,4 @@
-"""Several values for a key: the runs of a grid, and the folder of each."""
+"""Grids: settings that list several values for a key, and the runs and folders they stand for."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from chisel.configs.parsing.nesting import COMPONENTS, flatten, option
 from chisel.configs.schema import RunConfig
 
 MOST_RUNS = 1000
-"""Number of runs above which a grid is refused: a zero too many would be planned for minutes."""
+"""Largest number of runs in a grid. A larger one is probably a typo, and takes minutes to check."""
 LONGEST_NAME = 100
-"""Characters of a folder's name; `name` allows as many."""
+"""Most characters of a folder's name, as for the option `name`."""
 _OF_ALL = ("name", "runs_dir")
-"""Options that all runs of a grid share; a comma in their value is part of it."""
+"""Options that all runs of a grid share; a comma belongs to their value."""
 _NO_FILE_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The runs that settings span; one run if no key has several values."""
+    """The runs that settings stand for; one run if no key has several values."""
 
     keys: tuple[str, ...]
     """Keys with several values, in the order in which they were given."""
     runs: dict[str, RunConfig]
-    """By folder the config of each run, the last key changing fastest. A folder is `seed-N` if only
-    seeds vary, else named by the other settings, like `learning_rate=0.001`, with `seed-N` in it if
-    seeds vary, too. A lone run's folder is empty."""
+    """Config of each run by its folder; the last key changes fastest. If only seeds vary, a folder
+    is `seed-N`. Otherwise it is named after the other settings, like `learning_rate=0.001`, and
+    holds folders `seed-N` if seeds vary too. The folder of a single run is ""."""
 
 
 def load_grid(experiment: str, settings: Sequence[str] = ()) -> Grid:
@@ -48,12 +48,12 @@ def load_grid(experiment: str, settings: Sequence[str] = ()) -> Grid:
     within quotes, brackets and braces separate nothing.
 
     Args:
-        experiment: As `load` takes it.
+        experiment: Name of a packaged experiment, or path of a YAML file.
         settings: Overrides as `key=value`.
 
     Raises:
-        ConfigError: As `load`, with the settings of the run that is wrong; or a value is empty or
-            listed twice, or there are more than `MOST_RUNS` runs.
+        ConfigError: As for `load`, with the settings of the wrong run. Also if a value is empty or
+            listed twice, or if there are more than `MOST_RUNS` runs.
     """
     spans = _spans(experiment, [overrides.split(one) for one in settings])
     keys = tuple(key for key, values in spans if len(values) > 1)
@@ -61,7 +61,7 @@ def load_grid(experiment: str, settings: Sequence[str] = ()) -> Grid:
     if number > MOST_RUNS:
         sizes = " × ".join(f"{len(values)} of {key}" for key, values in spans if len(values) > 1)
         raise ConfigError(
-            f"{sizes} are {number:,} runs; a grid has {MOST_RUNS:,} at most, so train several"
+            f"{sizes} are {number:,} runs; a grid has at most {MOST_RUNS:,}, so train several grids"
         )
     points = []
     for values in itertools.product(*(values for _, values in spans)):
@@ -75,7 +75,7 @@ def load_grid(experiment: str, settings: Sequence[str] = ()) -> Grid:
 class _Point:
     config: RunConfig
     given: dict[str, str]
-    """Values of the keys with several values, as they were typed."""
+    """This run's values, as typed, of the keys that have several."""
 
     def __str__(self) -> str:
         return " ".join(f"{key}={value}" for key, value in self.given.items())
@@ -91,7 +91,7 @@ def _loaded(experiment: str, given: Sequence[tuple[str, str]], keys: Sequence[st
 
 
 def _refuse_equal(points: Sequence[_Point]) -> None:
-    """Refuse values that are written differently and mean the same."""
+    """Refuse values that are written differently but mean the same."""
     found: dict[str, _Point] = {}
     for point in points:
         other = found.setdefault(repr(point.config), point)
@@ -102,7 +102,7 @@ def _refuse_equal(points: Sequence[_Point]) -> None:
 def _spans(
     experiment: str, settings: Sequence[tuple[str, str]]
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the values of each key: one, or several that a grid tries."""
+    """Return each key with its values: one, or those that the grid tries."""
     schemas = list(_schemas(experiment, settings))
     spans = []
     for key, text in settings:
@@ -137,7 +137,7 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def _lists(key: str, text: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the values of a key that holds a list: one without brackets, or several with them."""
+    """Return the values of a key that holds a list: one list, or several in brackets."""
     bracketed = {value.startswith("[") for value in values}
     if len(bracketed) > 1:
         raise ConfigError(
@@ -152,7 +152,7 @@ def _holds_list(key: str, schemas: Schemas) -> bool:
 
 
 def _schemas(experiment: str, settings: Sequence[tuple[str, str]]) -> Iterator[Schemas]:
-    """Return the schemas of each choice of components. Unknown names are left to `load`."""
+    """Yield the schemas for each choice of components; `load` refuses unknown names."""
     given, typed = catalog.read(experiment)[0], dict(settings)
     kinds: list[list[type | None]] = []
     for kind in COMPONENTS:
@@ -188,7 +188,7 @@ def _typed(point: _Point, keys: Sequence[str]) -> str:
 
 
 def _value(point: _Point, key: str) -> str:
-    """Return a value for a file's name: as the config has it, without signs that shells know."""
+    """Return a value as part of a file's name: the config's value, without special characters."""
     value = option(point.config, key)
     return _NO_FILE_NAME.sub("-", _text(point.given[key] if value is None else value)).strip("-")
 
@@ -202,7 +202,7 @@ def _text(value: Any) -> str:
 
 
 def _shortened(keys: Sequence[str]) -> dict[str, str]:
-    """Return the shortest end of each key that no other has; `env.name` is `env`."""
+    """Return the shortest ending of each key that no other key has; `env.name` counts as `env`."""
     parts = {key: key.removesuffix(".name").split(".") for key in (*keys, "seed")}
     return {
         key: next(

@@ -1,4 +1,4 @@
-"""Describes the schema's type hints in words that fit an error message."""
+"""Read the schema's type hints, and describe them in words for error messages."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _WORDS: dict[Any, str] = {
 
 @cache
 def hints_of(schema: type) -> Mapping[str, Any]:
-    """Return the type of every field of a schema, in order."""
+    """Return the type of every field of a dataclass by name, in order."""
     resolved = get_type_hints(schema)
     return {field.name: resolved[field.name] for field in fields(schema)}
 
 
 def group_of(hint: Any) -> type | None:
-    """Return the schema of a hint whose value is a group of options; None for a single option."""
+    """Return the hint itself if it is a dataclass, a group of options; None for single options."""
     return hint if isinstance(hint, type) and is_dataclass(hint) else None
 
 
 def without_none(hint: Any) -> Any:
-    """Return the type of an optional value when it is given."""
+    """Return `X` for the hint `X | None`, and any other hint as it is."""
     if get_origin(hint) in (Union, types.UnionType):
         rest = [member for member in get_args(hint) if member is not type(None)]
         return rest[0] if len(rest) == 1 else hint
@@ -53,6 +53,6 @@ def describe(hint: Any) -> str:
 
 
 def choices(hint: Any) -> list[str]:
-    """Return the values that a `Literal` hint allows; none for other hints."""
+    """Return the values that a `Literal` hint allows, as text; an empty list for other hints."""
     given = without_none(hint)
     return [str(choice) for choice in get_args(given)] if get_origin(given) is Literal else []

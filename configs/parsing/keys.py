@@ -1,4 +1,4 @@
-"""Finds the schema's option behind every key of a nested dict."""
+"""Find the schema's option for every key of a nested dict."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ class Leaf(NamedTuple):
 
 
 def leaves(data: Mapping[str, Any], schemas: Schemas) -> list[Leaf]:
-    """Return all options in a nested dict, each with its full key and its type.
+    """Return all options in the nested dict of a run, each with its full key and its type.
 
     Raises:
-        ConfigError: If a key is unknown, or a group is given where an option is expected or the
-            other way round.
+        ConfigError: If a key is unknown, if a group is given for an option, or a value for a group.
     """
     return list(_leaves(data, _options(schemas), "", schemas))
 
 
 def leaves_of(schema: type, data: Mapping[str, Any]) -> list[Leaf]:
-    """Return all options in a nested dict of another schema than a run's; see `leaves`."""
+    """Return all options in the nested dict of any other schema; see `leaves`."""
     return list(_leaves(data, hints_of(schema), "", {}))
 
 
@@ -51,12 +50,12 @@ def hint_at(key: str, schemas: Schemas) -> Any:
 
 
 def choices_of_run(schemas: Schemas) -> dict[str, list[str]]:
-    """Return by key the values that are known beforehand of every option of a run."""
+    """Return the known values of every option of a run by key; an empty list for free values."""
     return _choices(_options(schemas), "")
 
 
 def choices_of(schema: type, prefix: str = "") -> dict[str, list[str]]:
-    """Return by key the values that are known beforehand of every option of a schema."""
+    """Return the known values of every option of a schema by key; see `choices_of_run`."""
     return _choices(hints_of(schema), prefix)
 
 
@@ -100,7 +99,7 @@ def _options(schemas: Schemas) -> dict[str, Any]:
 
 
 def _instead(key: str, prefix: str, parts: Mapping[str, Any], schemas: Schemas) -> str:
-    """Return what a mistyped key may have meant."""
+    """Return the end of a message about an unknown key: what may be meant, or known keys."""
     if "." in key:
         return "in a file, write groups as nested keys"
     everywhere = list(choices_of_run(schemas))

@@ -1,4 +1,4 @@
-"""Takes the words that say where runs are trained out of the settings of a command line."""
+"""Take the settings that say where runs are trained (`launcher=`, `slurm.*`) out of the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORMS = {
     "mem": (r"[1-9]\d*[KMGT]", "a number with K, M, G or T, like 16G"),
 }
 _SPARE_SECONDS = 60
-"""Seconds of a job before its runs are told to end."""
+"""Least number of seconds that a job trains before its runs are told to end."""
 
 
 def take_launch(settings: Sequence[str]) -> tuple[LaunchConfig, list[str]]:
@@ -29,7 +29,7 @@ def take_launch(settings: Sequence[str]) -> tuple[LaunchConfig, list[str]]:
         The checked options, and the other settings.
 
     Raises:
-        ConfigError: One is unknown, of the wrong type or impossible, or would do nothing.
+        ConfigError: If an option is unknown, of the wrong type or impossible, or has no effect.
     """
     mine = [one for one in settings if re.match(r"(launcher|slurm)\b", one)]
     options = typed.build_launch(overrides.parse_settings(mine))
@@ -50,5 +50,6 @@ def _problems(options: SlurmConfig) -> Iterator[str]:
     if options.time * 60 < options.signal_delay_s + _SPARE_SECONDS:
         yield (
             f"slurm.time = {options.time}: runs are told to end {options.signal_delay_s} seconds "
-            f"before (slurm.signal_delay_s); a job needs {_SPARE_SECONDS} seconds more than that"
+            f"before their job (slurm.signal_delay_s); a job needs {_SPARE_SECONDS} seconds more "
+            "than that"
         )

@@ -1,4 +1,4 @@
-"""Loads experiments with their overrides into checked configs."""
+"""Load experiments and overrides into checked configs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def load(experiment: str, settings: Sequence[str] = ()) -> RunConfig:
         settings: Overrides as `key=value`, like "algo.gamma=0.99".
 
     Returns:
-        The frozen config; `env`, `model` and `algo` have the type their name registers.
+        The frozen config. `env`, `corpus`, `model` and `algo` have the schema that is registered
+        for their name.
 
     Raises:
         ConfigError: If anything is unknown, of the wrong type, impossible or contradictory. The
@@ -38,22 +39,22 @@ def override(config: RunConfig, settings: Sequence[str]) -> RunConfig:
     """Return the config with `key=value` overrides applied, checked like a new one.
 
     Raises:
-        ConfigError: As `load`.
+        ConfigError: As for `load`.
     """
     return _finished(typed.to_plain(config), _nested(settings))
 
 
 def from_plain(plain: Mapping[str, Any]) -> RunConfig:
-    """Return the config behind nested settings of `to_plain`, of this version or of 0.1.
+    """Return the config of nested settings that `to_plain` of this version or of 0.1 returned.
 
     Raises:
-        ConfigError: As `load`.
+        ConfigError: As for `load`.
     """
     return _finished(migration.with_new_names(plain, "config"), {})
 
 
 def to_yaml(config: RunConfig) -> str:
-    """Return the config as YAML that `load` reads back to an equal one."""
+    """Return the config as YAML; `load` reads it back to an equal config."""
     text: str = yaml.safe_dump(typed.to_plain(config), sort_keys=False, allow_unicode=True)
     return text
 

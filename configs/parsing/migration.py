@@ -1,7 +1,8 @@
-"""Converts configs that version 0.1 wrote, and says what its names are called now.
+"""Convert configs that version 0.1 wrote to today's names.
 
 Old names are read from files only: a user's YAML, the `config.yaml` of a run or a shipped agent,
-the config in a checkpoint. On the command line an old name is refused with the new one.
+the config in a checkpoint. On the command line an old name is refused; the message says the new
+one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _KEYS = {
     "env.levels.bank": ("env.levels.set_size", "maze"),
     "algo.aux.seekers": ("algo.aux.exploring", "aup"),
 }
-"""By old name: the new name, and the component (`GROUP.name`) that has the option, if any."""
+"""New name of each old one, and the component that has the option (None: every run has it)."""
 _EXPERIMENTS = {
     "digits/split": "digits/halves",
     "digits/mnist-split": "digits/mnist-halves",
@@ -24,14 +25,14 @@ _EXPERIMENTS = {
 
 
 def with_new_names(settings: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Return nested settings from a file under today's names; `settings` is not changed.
+    """Return nested settings of a file with today's names; `settings` is not changed.
 
     Args:
-        settings: Settings as the file has them, whichever version wrote it.
+        settings: Settings as they are in the file, with old or new names.
         source: Name of the file for an error message.
 
     Raises:
-        ConfigError: If an option is given under its old and its new name.
+        ConfigError: If an option is given under both its old and its new name.
     """
     result = dict(settings)
     for old, (new, component) in _KEYS.items():
@@ -54,7 +55,7 @@ def refuse_old_name(name: str) -> None:
     """Refuse the old name of an option or an experiment.
 
     Raises:
-        ConfigError: If it is one; the message is the new name.
+        ConfigError: If `name` is an old name; the message says the new one.
     """
     names = _EXPERIMENTS | {old: new for old, (new, _) in _KEYS.items()}
     if name in names:
@@ -62,7 +63,7 @@ def refuse_old_name(name: str) -> None:
 
 
 def _copied_group(settings: dict[str, Any], parents: list[str]) -> dict[str, Any]:
-    """Return a group, which is a copy from now on, as are the groups it is in; {} if none."""
+    """Replace a group, and those around it, in `settings` by copies; return it, or {} if none."""
     group = settings
     for parent in parents:
         if not isinstance(group.get(parent), Mapping):
@@ -73,5 +74,5 @@ def _copied_group(settings: dict[str, Any], parents: list[str]) -> dict[str, Any
 
 
 def _belongs(settings: Mapping[str, Any], parents: list[str], component: str | None) -> bool:
-    """Return whether a group is of this component; a file may leave its name to its base."""
+    """Return whether a group may belong to a component; without a name in the file it may."""
     return component is None or settings[parents[0]].get("name", component) == component

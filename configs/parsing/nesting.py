@@ -1,4 +1,4 @@
-"""Nested settings: laid over one another, and taken apart by dotted keys."""
+"""Merge nested settings, and convert them to and from dotted keys."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ COMPONENTS: tuple[Component, ...] = get_args(Component)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with the settings of `over` on top; neither is changed.
+    """Return `base` updated with the settings of `over`; neither is changed.
 
-    Where `over` names another component, that group starts from the new component's defaults: the
-    settings of the old one mean nothing to it.
+    If `over` names another component for a group, the group's settings in `base` are dropped,
+    because they belong to the old component.
     """
     kept = {key: value for key, value in base.items() if not _replaced(key, base, over)}
     return _laid_over(kept, over)
 
 
 def flatten(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a nested dict's options by their dotted keys; an empty group stands for itself."""
+    """Return the options of a nested dict by dotted key; an empty group is kept as a value."""
     flat: dict[str, Any] = {}
     for key, value in plain.items():
         if isinstance(value, Mapping) and value:
@@ -32,7 +32,7 @@ def flatten(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options given by their dotted keys as a nested dict: what `flatten` took apart."""
+    """Return options by dotted key as a nested dict, the inverse of `flatten`."""
     result: dict[str, Any] = {}
     for key, value in flat.items():
         for part in reversed(key.split(".")):
@@ -42,7 +42,7 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def option(config: Any, key: str) -> Any:
-    """Return the value at a dotted key of a typed config; None if a group has no such part."""
+    """Return the value at a dotted key of a typed config; None if there is no such option."""
     value = config
     for part in key.split("."):
         value = getattr(value, part, None)

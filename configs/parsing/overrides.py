@@ -1,4 +1,4 @@
-"""Parses the `key=value` settings of the command line."""
+"""Parse the `key=value` settings of the command line."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 def split(override: str) -> tuple[str, str]:
-    """Split `key=value`.
+    """Split `key=value` into key and value.
 
     Raises:
-        ConfigError: If it is anything else; the message says what to type.
+        ConfigError: If the text has another form; the message says what to type.
     """
     key, equals, value = override.partition("=")
     if override.startswith("-"):
         bare = key.lstrip("-")
         wanted = f"{bare}={value or 'VALUE'}" if bare else "key=value"
-        raise ConfigError(f"{override}: options are written without dashes, {wanted}")
+        raise ConfigError(f"{override}: options are written without dashes, like {wanted}")
     if not equals:
         raise ConfigError(f"{override}: a setting is written key=value, so {override}=VALUE")
     if not _KEY.fullmatch(key):
@@ -37,10 +37,13 @@ def split(override: str) -> tuple[str, str]:
 
 
 def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
-    """Return `a.b=1` settings as nested dicts; values are text, lists of text, or None for null.
+    """Return settings like `a.b=1` as nested dicts.
+
+    Values are text, lists or dicts of text, or None for null.
 
     Raises:
-        ConfigError: If one is malformed, given twice, or sets both a group and a part of it.
+        ConfigError: If a setting is malformed or given twice, or if both a group and a part of it
+            are set.
     """
     settings: dict[str, Any] = {}
     for override in overrides:
@@ -50,5 +53,5 @@ def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
         settings[key] = parse(text, key)
     for key in settings:
         if any(key.startswith(f"{group}.") for group in settings):
-            raise ConfigError(f"{key}: both it and the group it belongs to are set")
+            raise ConfigError(f"{key} and the group that it belongs to are both set; set only one")
     return nested(settings)

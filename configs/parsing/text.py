@@ -1,4 +1,4 @@
-"""Checks options that take text: `none` is not null, and paths must be such as can be typed."""
+"""Check options that take text: `none` does not mean null, and commands must accept the paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATHS = ("runs_dir", "init_from", "corpus.path")
 
 
 def with_homes(config: RunConfig) -> RunConfig:
-    """Return the config with `~/` in its paths written out."""
+    """Return the config with `~/` in its paths expanded."""
     corpus, path = config.corpus, option(config, "corpus.path")
     if path is not None:
         corpus = replace(corpus, path=_home(path))
@@ -27,12 +27,12 @@ def with_homes(config: RunConfig) -> RunConfig:
 
 
 def refuse_odd_text(config: RunConfig, given: Mapping[str, Any]) -> None:
-    """Refuse text that means something else than it says.
+    """Refuse text that is probably a mistake: `none` for null, and paths no command can take.
 
     Args:
-        config: The result.
-        given: Nested settings that somebody wrote down. The config of a finished run is not
-            checked: it must stay readable.
+        config: The config with these settings.
+        given: Nested settings that the user wrote. The config of a finished run is not checked,
+            because it must stay readable.
 
     Raises:
         ConfigError: For the first such text.
@@ -57,8 +57,8 @@ def _check_path(key: str, text: str) -> None:
         "begins with -": text.startswith("-"),
         "begins or ends with a space": text != text.strip(),
         "holds a comma": key == "runs_dir" and "," in text,  # studies take RUN,RUN
-        "holds a character that can't be seen": not text.isprintable(),
-        "names a home that there isn't": _home(text).startswith("~"),
+        "holds an invisible character": not text.isprintable(),
+        "names the home of an unknown user": _home(text).startswith("~"),
     }
     for what, found in odd.items():
         if found:
@@ -66,5 +66,5 @@ def _check_path(key: str, text: str) -> None:
 
 
 def _home(text: Any) -> Any:
-    """Return a path with its user's home written out; anything else as it is."""
+    """Return a path with `~` expanded; return anything else as it is."""
     return os.path.expanduser(text) if isinstance(text, str) else text

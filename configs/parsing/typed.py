@@ -1,4 +1,4 @@
-"""Turns nested settings into typed, frozen dataclasses, and back."""
+"""Convert nested settings to typed, frozen dataclasses, and back."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _EXPONENT = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d{1,2}")
 
 
 def build(data: Mapping[str, Any]) -> RunConfig:
-    """Return the typed config of nested settings; options that are not set get their defaults.
+    """Return the typed config of nested settings; options that are left out get their defaults.
 
     Args:
-        data: Nested settings. Values may be text, as they come from YAML and the command line.
+        data: Nested settings. Values may be text, as YAML files and the command line give them.
 
     Raises:
         ConfigError: If a component or a key is unknown or a value is of the wrong type.
@@ -38,16 +38,16 @@ def build(data: Mapping[str, Any]) -> RunConfig:
 
 
 def build_launch(data: Mapping[str, Any]) -> LaunchConfig:
-    """Return the typed options of a launch; see `build`."""
+    """Return the typed options of a launch; otherwise like `build`."""
     base = _defaults(LaunchConfig)
     return cast(LaunchConfig, _typed(base, leaves_of(LaunchConfig, data)))
 
 
 @cache
 def _defaults(schema: type, components: tuple[tuple[str, type], ...] = ()) -> DictConfig:
-    """Return the defaults of a schema and its components, which nobody may change.
+    """Return the defaults of a schema and its components, read-only.
 
-    Finding them takes half of the time of loading a config.
+    They are cached, because computing them is half the time of loading a config.
     """
     base: DictConfig = OmegaConf.structured(schema(**{kind: one() for kind, one in components}))
     OmegaConf.set_readonly(base, True)
@@ -55,7 +55,7 @@ def _defaults(schema: type, components: tuple[tuple[str, type], ...] = ()) -> Di
 
 
 def _typed(base: DictConfig, given: Iterable[Leaf]) -> Any:
-    """Return a dataclass of options with those that are given."""
+    """Return the dataclass of `base` with the given options."""
     given = [_prepared(leaf) for leaf in given]
     try:
         return _merged(base, given)
@@ -92,7 +92,7 @@ def _schema(kind: registry.Kind, group: Any) -> type | None:
 
 
 def _prepared(leaf: Leaf) -> Leaf:
-    """Refuse values that OmegaConf would convert wrongly; turn `2e6` into a whole number."""
+    """Refuse values that OmegaConf would convert wrongly; convert `2e6` to a whole number."""
     wanted = without_none(leaf.hint)
     text = leaf.value if isinstance(leaf.value, str) else ""
     if "${" in text or text == "???":
@@ -112,7 +112,7 @@ def _merged(base: Any, given: Iterable[Leaf]) -> Any:
 
 
 def _explained(error: Exception, base: Any, given: Iterable[Leaf]) -> ConfigError:
-    """Return the error in our words. OmegaConf may not name the key, so each is tried alone."""
+    """Return OmegaConf's error as ours. It may not name the key, so each option is tried alone."""
     for leaf in given:
         try:
             _merged(base, [leaf])

@@ -1,8 +1,7 @@
-"""Reads YAML strictly: one plain document without duplicate keys, aliases or tags.
+"""Read YAML strictly: one plain document without duplicate keys, aliases or tags.
 
-Plain scalars stay text, except null; the schema gives them their types. So `name: 007` keeps its
-zeros, `learning_rate: 5e-4` is a number and `on` is not turned into True unless the option is a
-switch.
+Scalars stay text, except null, until the schema says their type. So `name: 007` keeps its zeros,
+`learning_rate: 5e-4` is a number, and `on` becomes True only for options that are true or false.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from chisel.configs.errors import ConfigError
 
 MAX_BYTES = 100_000
 MAX_DEPTH = 50
-"""Limits that no config comes near; larger files are mistakes that would take long to parse."""
+"""Limits far above any config; larger files are mistakes that would take long to parse."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that guesses no types and refuses repeated keys."""
+    """SafeLoader that converts no types but null, and refuses repeated keys, aliases and tags."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  the base class declares it this way
         first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith(":null")]
@@ -28,7 +27,7 @@ class _StrictLoader(yaml.SafeLoader):
     }
 
     depth = 0
-    """Number of nodes that hold the one that is read now."""
+    """Nesting depth of the node that is being read."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs give it no types
@@ -63,8 +62,11 @@ def parse(text: str, source: str) -> Any:
         text: The document.
         source: Name of the document for an error message.
 
+    Returns:
+        Dicts and lists, with scalars as text or None.
+
     Raises:
-        ConfigError: If it is not plain YAML; the message names the line.
+        ConfigError: If the text is not plain YAML; the message names the line.
     """
     try:
         return yaml.load(text, _StrictLoader)
@@ -80,7 +82,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML file whose top level is a mapping.
 
     Raises:
-        ConfigError: If the file is missing, too large, not text or not such a mapping.
+        ConfigError: If the file is missing, too large or not UTF-8, or has no mapping at the top.
     """
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -1,1 +1,1 @@
-"""Checks of configs that types cannot express."""
+"""Check rules between options that types cannot express."""

@@ -1,4 +1,4 @@
-"""Rules for runs that learn a penalty on impact together with the agent."""
+"""Rules for algorithms with a learned penalty on impact: `aup` and `deep-aup`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def aup_problems(config: RunConfig) -> Iterator[str]:
     devices = config.trainer.devices * config.trainer.num_nodes
     if devices > 1:
         yield (
-            f"algo.name = {algo.name}: learns its auxiliary values in one process, not in "
+            f"algo.name = {algo.name}: auxiliary values are learnt in one process, not in "
             f"{devices}; set trainer.devices=1"
         )
     if isinstance(algo, AupConfig):
@@ -30,11 +30,13 @@ def aup_problems(config: RunConfig) -> Iterator[str]:
 
 
 def deep_aup_iterations(algo: DeepAupConfig, iteration: int) -> int:
-    """Return the iterations before the agent's phase; a placebo waits as long as AUP learns.
+    """Return the number of iterations before the agent's phase.
+
+    A placebo has as many, so that its agent trains as long as AUP's.
 
     Args:
         algo: Hyperparameters.
-        iteration: Environment steps of an iteration.
+        iteration: Environment steps per iteration.
     """
     aux = algo.aux
     epochs = aux.epochs if aux.reward == "cb-vae" else 0
@@ -81,19 +83,19 @@ def _deep(config: RunConfig, algo: DeepAupConfig) -> Iterator[str]:
         )
     if algo.penalty_mean is not None and algo.penalty_like is not None:
         yield (
-            f"algo.penalty_mean = {algo.penalty_mean:g}: algo.penalty_like says the mean, too; set "
-            "one of them"
+            f"algo.penalty_mean = {algo.penalty_mean:g}: algo.penalty_like gives a mean too; set "
+            "only one of them"
         )
     if algo.placebo == "constant" and algo.deviation == "decrease":
         yield (
-            "algo.placebo = constant: a constant cost never counts with algo.deviation=decrease; "
-            "set algo.deviation=absolute"
+            "algo.placebo = constant: the constant cost is 0 with algo.deviation=decrease; set "
+            "algo.deviation=absolute"
         )
     yield from _faithful(algo)
 
 
 def _faithful(algo: DeepAupConfig) -> Iterator[str]:
-    """Refuse what the released code doesn't have."""
+    """Refuse options that the released code of deep AUP lacks."""
     if not algo.faithful:
         return
     others = {

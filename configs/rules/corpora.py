@@ -13,13 +13,13 @@ _FOUND_IN: dict[Source, tuple[str, Literal["env", "corpus"]]] = {
     "examples": ("examples", "corpus"),
     "tokens": ("tokens", "corpus"),
 }
-"""By source: its name in a message, and the part of a config that gives it."""
+"""For each source: its name in messages, and the part of a config that provides it."""
 
 _LEARNING: tuple[Literal["model"], Literal["algo"]] = ("model", "algo")
 
 
 def source_problems(config: RunConfig) -> Iterator[str]:
-    """Yield one line for every missing part, and for what learns from something that is missing."""
+    """Yield one line for every part that is missing, or that learns from a missing part."""
     if config.env is None and config.corpus is None:
         yield (
             f"env is missing; set env.name, one of {', '.join(names('env'))}, or corpus.name to "
@@ -45,6 +45,6 @@ def corpus_problems(config: RunConfig) -> Iterator[str]:
     """Yield one line for every broken rule about a run on a corpus."""
     if config.corpus is not None and config.trainer.devices * config.trainer.num_nodes > 1:
         yield (
-            f"trainer.devices = {config.trainer.devices}: a corpus is learnt from in one process; "
-            "leave it 1"
+            f"trainer.devices = {config.trainer.devices}: a corpus is learnt in one process; leave "
+            "it 1"
         )

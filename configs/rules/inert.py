@@ -1,4 +1,4 @@
-"""Refuses options that have no effect as the others are set."""
+"""Refuse options that have no effect, given the values of the others."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("routing.dropped_steps", "routing.drop_start"),
     ),
 }
-"""By what they need to have an effect: the end of the message, and the options."""
+"""Options by what they need to have an effect, each group with the end of its message."""
 
 _PIXELS = ("env.observation", ("pixels",))
 _GENERATED = ("env.levels", (None,))
@@ -107,7 +107,7 @@ _NEED_A_VALUE: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "tracking.tags": _TRACKED,
     "tracking.log_artifacts": _TRACKED,
 }
-"""For each of these options: another one, and the values of that one with which it has effect."""
+"""For each option: another option, and the values of that one with which the first has effect."""
 
 _LEARNT = ("algo.placebo", ("none", "shuffled"))
 _ENCODED = ("algo.aux.reward", ("cb-vae",))
@@ -125,7 +125,7 @@ _OF_DEEP_AUP: tuple[tuple[str, tuple[str, tuple[Any, ...]]], ...] = tuple(
     )
     for name in names.split()
 )
-"""The same of options that need more than one other."""
+"""Pairs like those of `_NEED_A_VALUE`; an option of deep AUP may need several others."""
 
 
 def inert_problems(config: RunConfig) -> Iterator[str]:
@@ -150,17 +150,17 @@ def inert_problems(config: RunConfig) -> Iterator[str]:
 
 
 def refuse_unused(config: RunConfig, file: Mapping[str, Any], over: Mapping[str, Any]) -> None:
-    """Refuse settings that somebody wrote down and that have no effect beside another option.
+    """Refuse settings that the user wrote and that another option makes ineffective.
 
-    An override may turn a feature off without taking back the details that the file gives.
+    An override may turn a feature off although the file sets details of it.
 
     Args:
-        config: The result.
+        config: The config with these settings.
         file: Nested settings of the experiment's own file.
         over: Nested settings of the overrides.
 
     Raises:
-        ConfigError: If there is such a setting.
+        ConfigError: For the first such setting.
     """
     in_file, in_over = flatten(file), flatten(over)
     for key, (other, values) in (*_NEED_A_VALUE.items(), *_OF_DEEP_AUP):
@@ -177,7 +177,7 @@ def refuse_unused(config: RunConfig, file: Mapping[str, Any], over: Mapping[str,
 
 
 def iteration_size(config: RunConfig) -> int | None:
-    """Return the environment steps (or stories) of an iteration; None for a corpus of any size."""
+    """Return the environment steps or sequences of an iteration; None if the corpus decides it."""
     if isinstance(config.algo, LanguageConfig):
         return config.algo.iteration_size
     steps = getattr(config.algo, "num_steps", None)
@@ -185,8 +185,8 @@ def iteration_size(config: RunConfig) -> int | None:
 
 
 def _too_late(config: RunConfig) -> Iterator[str]:
-    """Yield a line for what would begin after the run's last iteration has."""
-    size = iteration_size(config) or 1  # of a corpus: not known yet
+    """Yield a line for every option that would begin after the start of the last iteration."""
+    size = iteration_size(config) or 1  # a corpus's size isn't known yet
     last = (config.frames // size - 1) * size
     for key in ("routing.start", "routing.drop_start"):
         step = option(config, key)
@@ -198,11 +198,11 @@ def _too_late(config: RunConfig) -> Iterator[str]:
 
 
 def _never_known(config: RunConfig) -> Iterator[str]:
-    """Yield a line for labels that no rollout would have."""
+    """Yield a line for every setting with which no label is ever known."""
     labels, num_steps = config.routing.labels, getattr(config.algo, "num_steps", None)
     if num_steps is not None and labels.delay >= num_steps:
         yield (
-            f"routing.labels.delay = {labels.delay}: no label is known in time, a rollout "
+            f"routing.labels.delay = {labels.delay}: no label is known within its rollout, which "
             f"has algo.num_steps = {num_steps}; set it lower"
         )
     if labels.share == 0:

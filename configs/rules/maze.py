@@ -1,4 +1,4 @@
-"""Rules of mazes: their levels, goals and looks, and what each engine can play."""
+"""Rules for options of mazes: levels, goals, looks, and what each engine can play."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORLD_SIZE = {"easy": 15, "hard": 25, "memory": 31}
 
 
 def maze_problems(env: MazeConfig) -> Iterator[str]:
-    """Yield one line for every rule that options of mazes break."""
+    """Yield one line for every broken rule about a maze's options."""
     world = WORLD_SIZE[env.mode]
     if env.use_generated_assets:
         yield (
@@ -34,19 +34,19 @@ def maze_problems(env: MazeConfig) -> Iterator[str]:
 def _device(env: MazeConfig) -> Iterator[str]:
     if not env.levels.set_size:
         yield (
-            "env.engine = device: plays levels made ready beforehand; set env.levels.set_size, for "
+            "env.engine = device: plays levels made before training; set env.levels.set_size, for "
             "example env.levels.set_size=10000"
         )
     if env.observation != "pixels":
         return
     if not _is_flat(env):
         yield (
-            "env.engine = device: draws no textures; set env.use_backgrounds=false and "
+            "env.engine = device draws no textures; set env.use_backgrounds=false and "
             "env.use_monochrome_assets=true, env.observation=symbolic, or env.engine=native"
         )
     if env.mode == "memory":
         yield (
-            "env.engine = device: draws no pixels that follow the mouse (env.mode=memory); set "
+            "env.engine = device cannot draw views that follow the mouse (env.mode=memory); set "
             "env.observation=symbolic or env.engine=native"
         )
 
@@ -66,7 +66,7 @@ def _assets(env: MazeConfig) -> Iterator[str]:
 def _two_goals(env: MazeConfig) -> Iterator[str]:
     if not env.levels.set_size:
         yield (
-            f"env.goals = {env.goals!r} needs levels made ready beforehand; set "
+            f"env.goals = {env.goals!r} needs levels made before training; set "
             "env.levels.set_size, for example env.levels.set_size=10000"
         )
     if env.cheese == "region" and env.region < 2:
@@ -116,6 +116,6 @@ def _level_set(levels: LevelsConfig) -> Iterator[str]:
     for setting, used in filters.items():
         if used:
             yield (
-                f"env.levels.{setting} needs levels made ready beforehand; set "
+                f"env.levels.{setting} needs levels made before training; set "
                 "env.levels.set_size, for example env.levels.set_size=10000"
             )

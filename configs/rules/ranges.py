@@ -1,4 +1,4 @@
-"""The range of every numeric option."""
+"""Check that every numeric option is in its range."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from chisel.configs.schema import (
 from chisel.configs.suggest import shown
 
 SEED_LIMIT = 2**31 - 1
-"""procgen's seeds are 32-bit signed integers."""
+"""Largest seed; procgen's seeds are 32-bit signed integers."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """An interval. `above` and `below` say that the value may not be the bound itself."""
+    """An interval; with `above` (`below`), its lower (upper) bound is excluded."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -56,7 +56,7 @@ class Range:
     below: bool = False
 
     def holds(self, value: float) -> bool:
-        """Return whether the value lies inside; NaN and infinities never do."""
+        """Return whether the value lies in the interval; NaN and infinities never do."""
         lower = value > self.low if self.above else value >= self.low
         upper = value < self.high if self.below else value <= self.high
         return math.isfinite(value) and lower and upper
@@ -245,7 +245,7 @@ _RANGES: dict[type, Mapping[str, Range]] = {
 
 
 def check_ranges(config: Any, prefix: str = "") -> None:
-    """Check that every number of a config and its groups is in range; null passes.
+    """Check that every number of a config and of its groups is in its range; None passes.
 
     Raises:
         ConfigError: For the first number that is out of range, NaN or infinite.

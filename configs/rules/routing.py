@@ -1,4 +1,7 @@
-"""Rules between the options of gradient routing; whether they fit the network is checked later."""
+"""Rules for options of gradient routing.
+
+Whether regions fit the network is checked when the network is built.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,22 @@ from chisel.configs.schema import RoutingConfig, RunConfig
 from chisel.configs.suggest import hint
 
 TERMS = ("policy", "value", "entropy")
-"""Loss terms that may have rules of their own."""
+"""Loss terms that may have their own rules."""
 
 _PART = ("module", "at", "units", "axis", "element", "consumers")
 _AT = ("output", "input", "parameters")
 
 
 def routing_problems(config: RunConfig) -> Iterator[str]:
-    """Yield one line for every broken rule."""
+    """Yield one line for every broken rule about `routing.*`."""
     routing = config.routing
     yield from _regions(routing.regions)
     yield from _named(routing)
     if routing.terms and (routing.values == "routed" or routing.alone_coef):
         other = "alone_coef" if routing.alone_coef else "values = routed"
-        yield f"routing.terms: does not go together with routing.{other}; leave one out"
+        yield f"routing.terms cannot be combined with routing.{other}; leave one out"
     if config.env is not None and sum(routing.drop.values()) > 1:
-        yield "routing.drop: an environment runs without one region at most; shares add up to 1"
+        yield "routing.drop: an environment drops at most one region, so shares add up to at most 1"
     for name in routing.unprotected:
         if name not in routing.regions:
             yield f"routing.unprotected: no region {name!r}; {hint(name, routing.regions)}"
@@ -53,7 +56,7 @@ def _part(key: str, part: Any) -> Iterator[str]:
     if at not in _AT:
         yield f"{key}: at = {at!r}; {hint(str(at), _AT)}"
     if at == "parameters" and part.get("element") is not None:
-        yield f"{key}: element is of a tuple that a module returns or reads; parameters have none"
+        yield f"{key}: element selects from a tuple of activations; leave it out for parameters"
 
 
 def _named(routing: RoutingConfig) -> Iterator[str]:

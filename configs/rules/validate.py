@@ -1,4 +1,4 @@
-"""Rules that types cannot express: ranges of options, and rules between them."""
+"""Check what types cannot express: ranges of options, and rules between them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def validate(config: RunConfig) -> None:
 
 
 def check_env(env: Any) -> None:
-    """Check an environment's options alone, for a config that was made in Python.
+    """Check only an environment's options, for a config that was made in Python.
 
     Raises:
         ConfigError: For the first rule that is broken; the message is one line with the full key.
@@ -64,7 +64,7 @@ def check_env(env: Any) -> None:
 
 
 def _unknown_words(config: Any, prefix: str) -> Iterator[str]:
-    """Options with a word that is none of their choices; `load` refuses these by their types."""
+    """Yield a line for every value that its `Literal` does not allow; `load` checks them itself."""
     schema: type = type(config)
     for name, kind in hints_of(schema).items():
         value, known = getattr(config, name), choices(kind)
@@ -97,12 +97,12 @@ def _names(config: RunConfig) -> Iterator[str]:
     if config.name is not None and not _FOLDER.fullmatch(config.name):
         yield (
             f"name = {config.name!r}: names the run's folder, so it must be up to 100 letters, "
-            "digits and . _ = + - with a letter or digit first"
+            "digits and . _ = + - and begin with a letter or digit"
         )
     if not _EXPERIMENT.fullmatch(config.experiment):
         yield (
-            f"experiment = {config.experiment!r}: names a folder; rename the file to letters, "
-            "digits and . _ -"
+            f"experiment = {config.experiment!r}: names a folder; use only letters, digits and "
+            ". _ - in the file's name"
         )
     for key in (
         "runs_dir",
@@ -147,7 +147,7 @@ def _experts(model: ExpertsConfig | GridExpertsConfig) -> Iterator[str]:
         yield f"model.experts = {list(model.experts)}: needs two different names or more"
     for name in model.experts:
         if not name.isidentifier():
-            yield f"model.experts: {name!r} becomes a module's name, so letters, digits and _ only"
+            yield f"model.experts: {name!r} names a module, so it has letters, digits and _ only"
     for key in ("channels", "gate_channels"):
         if getattr(model, key, None) == ():
             yield f"model.{key} is empty; it needs a number for each block, like [8, 16, 16]"
@@ -157,7 +157,7 @@ def _autoencoder(model: AutoencoderNetConfig) -> Iterator[str]:
     if not model.hidden:
         yield "model.hidden is empty; it needs a number for each layer, like [256, 128]"
     if model.code % 2:
-        yield f"model.code = {model.code}: has two halves, so {model.code + 1}?"
+        yield f"model.code = {model.code}: must be even to have two halves, so {model.code + 1}?"
 
 
 def _gpt(model: GptConfig) -> Iterator[str]:
@@ -178,7 +178,7 @@ _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     AutoencoderNetConfig: _autoencoder,
     GptConfig: _gpt,
 }
-"""The rules of each environment, corpus and network that has any."""
+"""Rules by the schema of the environment, corpus or network."""
 
 
 def _iteration(config: RunConfig, num_steps: int) -> Iterator[str]:
@@ -206,7 +206,7 @@ def _language(config: RunConfig, algo: LanguageConfig) -> Iterator[str]:
     if algo.label_tokens != "all" and not config.routing.regions:
         yield f"algo.label_tokens = {algo.label_tokens} has no effect: nothing is routed"
     if (algo.label_tokens == "words") != bool(algo.label_words):
-        yield f"algo.label_words = {algo.label_words}: goes with algo.label_tokens = words"
+        yield f"algo.label_words = {algo.label_words}: set it with algo.label_tokens=words only"
     if algo.leave_out is not None and config.routing.labels.source is None:
         yield f"algo.leave_out = {algo.leave_out} needs labels; set routing.labels.source"
 
@@ -223,7 +223,7 @@ def _minibatches(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
 
 
 def _normalised(algo: PPOConfig, batch: int, ranks: int) -> Iterator[str]:
-    """Refuse to normalise single advantages; those of several processes are taken together."""
+    """Refuse to normalise single advantages; several processes normalise theirs together."""
     if ranks > 1:
         return
     if batch == 1 and algo.norm_adv != "none":
@@ -255,22 +255,22 @@ def _studies(config: RunConfig) -> Iterator[str]:
         if name not in STUDIES_WHILE_TRAINING:
             yield f"tracking.studies: no {name!r}; {hint(name, STUDIES_WHILE_TRAINING)}"
     if given and every is None:
-        yield "tracking.studies needs tracking.studies_every, the iterations between them, like 50"
+        yield "tracking.studies needs tracking.studies_every, a number of iterations like 50"
     if every is not None and not given:
         yield (
             f"tracking.studies_every = {every} has no effect without tracking.studies, like "
             "tracking.studies=[success]"
         )
     if given and config.env is not None and not isinstance(config.env, MazeConfig):
-        yield f"tracking.studies: they are of maze agents, not of {config.env.name!r}; leave it out"
+        yield f"tracking.studies measures maze agents, not {config.env.name!r}; leave it out"
 
 
 def rounded_frames(frames: int, iteration: int) -> str | None:
-    """Return one line on how far training goes; None if it goes exactly as far as asked for.
+    """Return a line that says how many frames are trained; None if they are exactly `frames`.
 
     Args:
         frames: Environment steps (or examples) asked for, at least one iteration.
-        iteration: Environment steps (or examples) of an iteration.
+        iteration: Environment steps (or examples) per iteration.
     """
     whole = max(1, frames // iteration) * iteration
     if whole == frames:
@@ -282,7 +282,7 @@ def rounded_frames(frames: int, iteration: int) -> str | None:
 
 
 def frames_note(config: RunConfig) -> str | None:
-    """Return `rounded_frames` of a config; None where an iteration is a corpus of unknown size."""
+    """Return `rounded_frames` of a config; None also if the corpus decides an iteration's size."""
     size = iteration_size(config)
     return None if size is None else rounded_frames(config.frames, size)
 
@@ -292,5 +292,5 @@ def _round_up(value: int, multiple: int) -> int:
 
 
 def _divisor_near(number: int, wanted: int) -> int:
-    """Return the largest divisor that is not above `wanted`."""
+    """Return the largest divisor of `number` that is at most `wanted`."""
     return next(d for d in range(min(wanted, number), 0, -1) if number % d == 0)

@@ -1,9 +1,9 @@
-"""Every option of a run, with its type, its default and what it means.
+"""Every option of a run, with its type, its default and its meaning.
 
-Dataclasses only: nothing heavy is imported, so that a config is checked in milliseconds. Which
-class stands behind `env`, `corpus`, `model` and `algo` is decided by their `name` (see
-`chisel.configs.registry`).
-Ranges and rules between keys are in `chisel.configs.rules.validate`.
+The room has dataclasses only and imports nothing heavy, so checking a config takes milliseconds.
+The option `name` of `env`, `corpus`, `model` and `algo` decides which class each has (see
+`chisel.configs.registry`). Ranges, and rules between options, are in
+`chisel.configs.rules.validate`.
 """
 
 from chisel.configs.schema.algos import (

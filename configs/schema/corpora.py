@@ -1,4 +1,4 @@
-"""Options of the corpora: examples to learn from, for experiments without an environment."""
+"""Options of the corpora, from which experiments without an environment learn."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class MnistConfig:
     path: str = "mnist"
     """Folder that holds MNIST's four idx files, plain or gzipped."""
     validation: int = 0
-    """Number of training pictures, the last ones, that are kept for validation."""
+    """Number of pictures at the end of the training set that are kept for validation."""
 
 
 @dataclass(frozen=True)
 class StoriesConfig:
-    """Stories from a grammar whose probabilities are known exactly, one story in each sequence."""
+    """Stories from a grammar whose probabilities are known exactly; each sequence is one story."""
 
     name: str = "stories"
     stories: int = 20_000
@@ -34,15 +34,15 @@ class StoriesConfig:
     validation: int = 200
     """Number of stories for validation."""
     test: int = 1_000
-    """Number of stories for reports."""
+    """Number of stories for reported results."""
     seed: int = 0
-    """Seed of all stories, and of the labels' faults."""
+    """Seed of all stories, and of wrong labels."""
     noise: float = 0.1
-    """Probability that a word speaks for another mood, weather, pace or sound than its story's, and
-    that a tool is used for something else."""
+    """Probability that a word expresses another mood, weather, pace or sound than its story's, or
+    that a tool is used for another purpose."""
     forget: Literal["forest", "sea", "farm", "town", "mountain"] = "forest"
-    """Topic that the label `forget` is about."""
+    """Topic whose stories get the label `forget`; all others get `retain`."""
     recall: float = 1.0
-    """Share of the stories of this topic that are labelled `forget`."""
+    """Share of this topic's stories that are labelled `forget`."""
     precision: float = 1.0
-    """Share of the stories labelled `forget` that are of this topic."""
+    """Share of the stories labelled `forget` that have this topic."""

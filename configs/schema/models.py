@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class ImpalaConfig:
-    """The convolutional network of Espeholt et al. 2018, in Langosco et al.'s form."""
+    """The convolutional network of IMPALA (Espeholt et al. 2018), as Langosco et al. built it."""
 
     name: str = "impala"
     channels: tuple[int, ...] = (16, 32, 32)
@@ -38,9 +38,9 @@ class AutoencoderNetConfig:
 
     name: str = "autoencoder"
     hidden: tuple[int, ...] = (256, 128)
-    """Units of the encoder's layers; the decoder and the certificates have them in reverse."""
+    """Units of the encoder's hidden layers; the decoder and the certificates reverse the order."""
     code: int = 16
-    """Units of the encoding; an even number."""
+    """Units of the encoding; must be even."""
 
 
 @dataclass(frozen=True)
@@ -55,45 +55,46 @@ class GridExpertsConfig:
     hidden: int = 256
     """Units of each layer, which is also the number of features."""
     critic: Literal["own", "shared"] = "own"
-    """What computes values: a network of its `own`, as in the paper, or a layer on the features,
-    which are `shared` with the policy, so that regions have values, too."""
+    """Network that computes values: a separate one (`own`, as in the paper), or one layer on the
+    policy's features (`shared`), so that ablating a region changes values too."""
 
 
 @dataclass(frozen=True)
 class GridMlpConfig:
-    """One expert of `grid-experts` alone, without a gate."""
+    """A single expert of `grid-experts`, without a gate."""
 
     name: str = "grid-mlp"
     hidden: int = 256
     """Units of each layer, which is also the number of features."""
     critic: Literal["own", "shared"] = "own"
-    """What computes values: a network of its `own`, as in the paper, or a layer on the features,
-    which are `shared` with the policy, so that regions have values, too."""
+    """Network that computes values: a separate one (`own`, as in the paper), or one layer on the
+    policy's features (`shared`), so that ablating a region changes values too."""
 
 
 @dataclass(frozen=True)
 class CnnConfig:
-    """Three convolutions without padding and a fully connected layer; by default the sizes of
-    SafeLife's agents (2006.06547).
+    """Three convolutions without padding, and a fully connected layer.
+
+    The default sizes are those of SafeLife's agents (arXiv 2006.06547).
     """
 
     name: str = "cnn"
     channels: tuple[int, ...] = (32, 64, 64)
-    """Output channels of the convolutions, whose kernels are 5, 3 and 3 wide, with strides of 2, 2
-    and 1."""
+    """Output channels of the three convolutions. Their kernels are 5, 3 and 3 wide, their strides
+    2, 2 and 1."""
     hidden: int = 512
     """Units of the layer before the heads."""
 
 
 @dataclass(frozen=True)
 class GptConfig:
-    """A small transformer of GPT-2's form."""
+    """A small transformer with GPT-2's architecture."""
 
     name: str = "gpt"
     layers: int = 4
     """Number of blocks."""
     width: int = 128
-    """Numbers in the residual stream, a multiple of `heads`."""
+    """Width of the residual stream, a multiple of `heads`."""
     heads: int = 4
     """Attention heads of each block."""
     hidden: int | None = None

@@ -1,4 +1,4 @@
-"""Options that every run has."""
+"""Options of every run."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ from chisel.configs.schema.routing import RoutingConfig
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """How training runs: hardware, precision, checkpoints, limits."""
+    """Options of training: hardware, precision, checkpoints and limits."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Hardware to train on; `auto` takes a GPU if there is one."""
     devices: int = 1
-    """Number of processes on each machine, one device each; more than 1 is data-parallel (DDP)."""
+    """Number of processes on each machine, with one device each; more than 1 trains data-parallel
+    (DDP)."""
     num_nodes: int = 1
     """Number of machines."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Number format: full precision, or bfloat16 where autocast takes it."""
+    """Number format: float32 (`32-true`), or bfloat16 for operations that torch's autocast converts
+    (`bf16-mixed`)."""
     channels_last: bool = True
     """Keep the network's tensors in torch's channels-last memory format."""
     compile: bool = False
-    """Compile the network with `torch.compile`; it pays on a GPU, not on a CPU."""
+    """Compile the network with `torch.compile`; faster on a GPU, not on a CPU."""
     threads: int | None = None
-    """Number of torch's CPU threads; null takes one for each core that nothing else keeps busy when
-    the run begins, and its config.yaml records it. Results depend on it in the last bits."""
+    """Number of torch's CPU threads. Null takes one for each core that is idle when the run begins,
+    and records the number in config.yaml. Results depend on it in the last bits."""
     checkpoint_every: int = 10
     """Iterations between checkpoints."""
     keep_last: int = 3
     """Number of newest checkpoints that are kept; older ones are deleted."""
     keep_every: int | None = None
-    """Also keep checkpoints whose iteration is a multiple of this, for studies over training."""
+    """Also keep checkpoints whose iteration is a multiple of this, for studies over training; null
+    keeps only the newest."""
     max_minutes: float | None = None
-    """End after this many minutes; the run can be resumed. Null sets no limit."""
+    """Minutes after which training ends; the run can be resumed. Null sets no limit."""
     progress: bool = True
     """Show the progress bar."""
 
@@ -44,10 +47,11 @@ STUDIES_WHILE_TRAINING = ("success", "p-cheese", "regression", "cheese-vector")
 
 @dataclass(frozen=True)
 class TrackingConfig:
-    """Weights & Biases. A CSV log is always written."""
+    """Options of Weights & Biases (W&B). A CSV log is always written."""
 
     mode: Literal["offline", "online", "disabled"] = "offline"
-    """W&B's mode: write to disk, send while training, or don't use W&B."""
+    """W&B's mode: write to disk (`offline`), send while training (`online`), or don't use W&B
+    (`disabled`)."""
     project: str = "chisel"
     """W&B project."""
     entity: str | None = None
@@ -57,47 +61,48 @@ class TrackingConfig:
     tags: tuple[str, ...] = ()
     """W&B tags of the run."""
     log_artifacts: bool = False
-    """Upload checkpoints as artifacts."""
+    """Log checkpoints as W&B artifacts."""
     video_every: int | None = None
     """Iterations between episode videos; null logs none."""
     field_every: int | None = None
     """Iterations between vector fields; null logs none."""
     studies: tuple[str, ...] = ()
-    """Measures of the study over-training to log while training: success, p-cheese, regression,
-    cheese-vector."""
+    """Measures of the study over-training that are logged while training: success, p-cheese,
+    regression, cheese-vector."""
     studies_every: int | None = None
-    """Iterations between these measures."""
+    """Iterations between measurements for `studies`."""
     studies_levels: int = 100
-    """Number of held-out mazes, of the validation split, for each of these measures."""
+    """Number of mazes of the validation split for each measurement of `studies`."""
 
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """What `chisel eval` plays."""
+    """Options of `chisel eval`: what is played."""
 
     levels: int = 500
-    """Number of levels, or of games where a world has no levels, in each situation."""
+    """Number of levels in each situation; in worlds without levels, number of games."""
     split: Literal["all", "train", "validation", "test"] = "test"
-    """Part of the levels that is played; see `env.levels.split`."""
+    """Split whose levels or examples are used; see `env.levels.split`."""
     seed: int = 1000
-    """Seed of the levels or games and of the sampled actions."""
+    """Seed of the levels or games, and of the sampled actions."""
     num_envs: int = 64
     """Number of levels played side by side."""
     greedy: bool = False
-    """Let the agent take its likeliest action in each step; otherwise actions are sampled."""
+    """Take the likeliest action in each step, instead of sampling actions."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training run."""
+    """Options of a training run."""
 
     experiment: str = ""
     """Name of the experiment file, filled in when it is loaded."""
     name: str | None = None
     """Name of the run's folder; null makes a name of date, time and seed."""
     frames: int = 1_000_000
-    """Environment steps to train for, over all environments and processes; with a corpus, examples
-    to train on, counted anew in each epoch. Only whole iterations (epochs) are trained."""
+    """Environment steps to train for, over all environments and processes. With a corpus, examples
+    to train on, where each epoch counts its examples again. Only whole iterations (epochs) are
+    trained."""
     seed: int = 0
     """Seed of everything random in the run."""
     init_seed: int | None = None
@@ -105,14 +110,14 @@ class RunConfig:
     env_seed: int | None = None
     """Seed of the environments; null takes `seed`."""
     init_from: str | None = None
-    """Run or checkpoint whose weights training starts from. Where algorithm and discount are the
-    same, the statistics that scale rewards are taken over, too."""
+    """Run or checkpoint whose weights training starts from. If algorithm and discount are the same,
+    the statistics that scale rewards are taken over too. Null starts from random weights."""
     runs_dir: str = "runs"
-    """Folder of all runs; this one is in RUNS_DIR/EXPERIMENT/NAME."""
+    """Folder of all runs; a run is in RUNS_DIR/EXPERIMENT/NAME."""
     env: Any = None
     """Environment to train in."""
     corpus: Any = None
-    """Corpus of examples to learn from, instead of an environment."""
+    """Corpus to learn from, instead of an environment."""
     model: Any = None
     """Network to train."""
     algo: Any = None
@@ -122,6 +127,6 @@ class RunConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     """Hardware, checkpoints and limits."""
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    """What is logged, and where."""
+    """Options of W&B."""
     eval: EvalConfig = field(default_factory=EvalConfig)
-    """What `chisel eval` plays."""
+    """Options of `chisel eval`."""

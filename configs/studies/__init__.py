@@ -1,1 +1,1 @@
-"""The options of studies, read from signatures and docstrings, also without importing them."""
+"""Read the options of studies from signatures and docstrings, also without importing them."""

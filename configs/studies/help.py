@@ -1,4 +1,4 @@
-"""Help on studies, for a terminal of some width."""
+"""Help texts on studies, wrapped to the terminal's width."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ALONE = {
     "safelife": "of SafeLife, without an agent",
     "stories": "that train language models",
 }
-"""By world, what studies of it need: those with a `checkpoint`, and those without either of
-`checkpoint` and `model`."""
+"""Ends of headings by world, for studies that take a `checkpoint` (`_AGENTS`) and for studies that
+take neither `checkpoint` nor `model` (`_ALONE`)."""
 _LOADED = {marker: name for name, marker in MARKERS.items()}
 
 
@@ -30,19 +30,24 @@ def study_options(study: str) -> dict[str, Option]:
     """Return a study's options by name, without importing it.
 
     Raises:
-        ConfigError: If there is no such study, or an option is none that a command line can give.
-        UnreadableError: If only importing the study can tell.
+        ConfigError: If there is no such study, or a command line cannot give one of its options.
+        UnreadableError: If the options cannot be read without importing the study.
     """
     return options_of(study, _read(study), _LOADED)
 
 
 def study_help(study: str, width: int) -> str:
-    """Return `options_help` on a study, without importing it; errors as for `study_options`."""
+    """Return `options_help` on a study, without importing it.
+
+    Raises:
+        ConfigError: As for `study_options`.
+        UnreadableError: As for `study_options`.
+    """
     return options_help(study, _read(study), study_options(study), width)
 
 
 def studies_by_need() -> dict[str, dict[str, str]]:
-    """Return the summaries of all studies by name, in groups by what they need."""
+    """Return the summaries of all studies by name, grouped by what a study needs."""
     groups: dict[str, dict[str, str]] = {}
     for name in registry.names("study"):
         need, summary = _need_and_summary(name)
@@ -54,7 +59,7 @@ def studies_by_need() -> dict[str, dict[str, str]]:
 def options_help(
     study: str, function: Callable[..., Any], options: Mapping[str, Option], width: int
 ) -> str:
-    """Return help on a study: what it does, and each option with its type, default and meaning."""
+    """Return help on a study: a description, and each option with its type, default and meaning."""
     needed = [f"{one.name}={one.name.upper()}" for one in options.values() if one.needed]
     about, _, _ = (inspect.getdoc(function) or "").partition("\n\nArgs:\n")
     lines = [" ".join(["usage: chisel study", study, *needed, "[key=value …]"])]

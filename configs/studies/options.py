@@ -1,10 +1,10 @@
 """Read the options of a study from the signature and the docstring of its function.
 
-An option is a keyword of the function. Its annotation says what may be given: `int`, `float`,
-`bool`, `str` or a `Literal`, one of these within limits (`Count`, or `Annotated[float, Within(0,
-1)]`), a tuple of one of these (`tuple[float, ...]`, typed with commas), or any of them `| None`.
-`Agent`, `Agents` and `Networks` are loaded from a path, `tuple[Agents, ...]` from several; here
-these three are known by their names alone.
+An option is a keyword argument of the function. Its annotation says which values it takes: `int`,
+`float`, `bool`, `str` or a `Literal`; one of these within limits (`Count`, or `Annotated[float,
+Within(0, 1)]`); a tuple of one of these (`tuple[float, ...]`, written with commas); or any of them
+`| None`. `Agent`, `Agents` and `Networks` are loaded from a path, `tuple[Agents, ...]` from
+several. This room knows these three by name only, because it imports no torch.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.suggest import hint
 
 PROGRESS = "progress"
-"""Parameter of a study that the harness gives, the callback that shows progress: no option."""
+"""Parameter for the callback that shows progress. The harness passes it, so it is no option."""
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 LOADED = ("Agent", "Agents", "Networks")
-"""Kinds of what is loaded from a path: one agent, the seeds of a group, networks of any kind."""
+"""Annotations of options that are paths: one agent, the seeds of a group, networks of any kind."""
 _BOOLS = {"true": True, "false": False}
 _TEXT = (str, PurePath, int, float, list, tuple, dict)
-"""What is given in place of something loaded, as a path or by mistake."""
+"""Types of values that are not loaded yet: paths, and mistakes that loading will refuse."""
 
 
 @dataclass(frozen=True)
 class Within:
-    """The least and the largest value of a number that may be given, themselves included."""
+    """Limits of a number: its least and its largest value, both included."""
 
     least: float
     most: float = math.inf
@@ -48,11 +48,11 @@ class Within:
 
 
 Count = Annotated[int, Within(1)]
-"""A number of things, of which there is at least one."""
+"""A whole number from 1."""
 Seed = Annotated[int, Within(0)]
-"""A seed of random draws."""
+"""A seed of random draws, a whole number from 0."""
 Share = Annotated[float, Within(0, 1)]
-"""A share of a whole."""
+"""A share of a whole, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Option:
     """The values of a `Literal`; empty if there is none."""
     within: Within | None = None
     meaning: str = ""
-    """What its docstring says about it."""
+    """The text on it in the function's docstring."""
 
     @property
     def needed(self) -> bool:
@@ -78,12 +78,12 @@ class Option:
 
     @property
     def loads(self) -> bool:
-        """Whether its value is a path that agents are loaded from."""
+        """Whether its value is a path from which agents are loaded."""
         return self.kind in LOADED
 
     @property
     def takes(self) -> str:
-        """Words that say what may be given."""
+        """The values that it takes, in words, such as `a whole number, at least 1`."""
         if self.loads:
             seeds = self.kind != "Agent" or self.name == "checkpoint"
             one = "a run, a checkpoint, a shipped agent, a .pth" + ", a folder of seeds" * seeds
@@ -97,10 +97,10 @@ class Option:
         return f"{words}, {self.within}" if self.within else words
 
     def read(self, value: Any) -> Any:
-        """Return a value of the option's type; text, as from a command line, is converted.
+        """Return a value as the option's type; convert text, which command lines give.
 
         Raises:
-            ConfigError: If the value is not one that the option takes.
+            ConfigError: If the option does not take the value.
         """
         if value is None and self.default is None:
             return None
@@ -116,7 +116,7 @@ class Option:
         return found
 
     def typed(self, value: Any) -> str:
-        """Return a value as the command line reads it back."""
+        """Return a value as text that `read` converts back to it, in JSON if needed."""
         text = as_typed(value)
         for one in (text, json.dumps(text, ensure_ascii=False)):
             try:
@@ -175,23 +175,23 @@ WIDTH = Option(
     meaning="Width of figures in mm, such as 85 for a column of a paper or 174 for both; left out, "
     "as wide as they are drawn. Text is at least 7 pt high.",
 )
-"""Options of figures, which every study has."""
+"""Options of figures, which every study has (with `STYLE`)."""
 
 
 def options_of(
     study: str, function: Callable[..., Any], loaded: Mapping[Any, str]
 ) -> dict[str, Option]:
-    """Return the options of a study by name: those of its signature, then those that all have.
+    """Return the options of a study by name: those of its signature, then those of every study.
 
     Studies of agents also take `env`, for published weights.
 
     Args:
         study: Name of the study.
         function: Its function.
-        loaded: By the annotations of what is loaded from a path, their names in `LOADED`.
+        loaded: Name in `LOADED` of each annotation whose value is loaded from a path.
 
     Raises:
-        ConfigError: If an annotation is none that a command line can give, or a name is taken.
+        ConfigError: If a command line cannot give values of an annotation, or a name is taken.
     """
     hints = get_type_hints(function, include_extras=True)
     meanings = _meanings(function)
@@ -221,10 +221,10 @@ def options_of(
 def read_options(
     study: str, options: Mapping[str, Option], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the values of all options: those given, converted, and defaults for the others.
+    """Return the values of all options: given ones converted, defaults for the others.
 
     Raises:
-        ConfigError: If one is unknown, missing, or not what the option takes.
+        ConfigError: If an option is unknown or missing, or does not take its value.
     """
     given = {key: value for key, value in given.items() if value is not None}
     for key in given:
@@ -238,7 +238,10 @@ def read_options(
 
 
 def as_typed(value: Any) -> str:
-    """Return a value as text, without regard to what the text might mean elsewhere."""
+    """Return a value as text for a command line: `null`, `true`, or values joined by commas.
+
+    Text is returned as it is; `Option.typed` quotes it where the command line needs that.
+    """
     if isinstance(value, list | tuple):
         return ",".join(map(as_typed, value))
     if value is None or isinstance(value, bool):
@@ -247,7 +250,7 @@ def as_typed(value: Any) -> str:
 
 
 def _annotated(option: Option, annotation: Any) -> Option:
-    """Add what an annotation says to an option."""
+    """Return the option with the type and limits that an annotation says."""
     origin, members = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         rest = [one for one in members if one is not NoneType]
@@ -263,7 +266,7 @@ def _annotated(option: Option, annotation: Any) -> Option:
 
 
 def _meanings(function: Callable[..., Any]) -> dict[str, str]:
-    """Return what the docstring says about each option, under `Args:`."""
+    """Return the text on each option under `Args:` in the docstring, by name."""
     _, _, after = (inspect.getdoc(function) or "").partition("\nArgs:\n")
     section = re.split(r"\n(?=\S)", after)[0]
     parts = re.split(r"^    (\w+): ", section, flags=re.MULTILINE)[1:]

@@ -1,4 +1,4 @@
-"""Read the signature of a function from its file, without importing the file and what it needs."""
+"""Read the signature of a function from its file, without importing the file."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import Any
 from chisel.configs.studies.options import LOADED, PROGRESS
 
 _LIGHT = (*sys.stdlib_module_names, "chisel.configs")
-"""Modules that are imported for what a signature names; others are only read."""
+"""Modules that may be imported to evaluate a signature; others are only parsed."""
 MARKERS = {name: type(name, (), {}) for name in LOADED}
-"""Classes that stand for the annotations of what is loaded from a path."""
+"""Classes that stand in for the annotations in `LOADED`."""
 
 
 class UnreadableError(Exception):
-    """What a signature says cannot be told without importing its module."""
+    """A signature cannot be evaluated without importing its module."""
 
 
 def read_function(path: str) -> Callable[..., Any]:
-    """Return a function with the signature and the docstring of another, which does nothing.
+    """Return an empty function with the signature and docstring of the function at a path.
 
     Args:
-        path: Where the other is found, as `package.module:function`.
+        path: Path of the function, as `package.module:function`.
 
     Raises:
-        UnreadableError: If its file is not found, or if its signature names what must be computed.
+        UnreadableError: If the file is not found, or its signature cannot be evaluated from files.
     """
     module, _, name = path.partition(":")
     node = copy.deepcopy(_Module(module).statement(name))
@@ -50,7 +50,7 @@ def read_function(path: str) -> Callable[..., Any]:
 
 
 class _Module:
-    """A module's file, in which names are looked up."""
+    """A module's parsed file, in which names are looked up."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,7 +63,7 @@ class _Module:
         return self.bindings[name]
 
     def value(self, name: str) -> Any:
-        """Return what a name stands for, as far as the files say it."""
+        """Return the value of a name, if the file imports or assigns it."""
         if name in MARKERS:
             return MARKERS[name]
         match self.statement(name):
@@ -83,7 +83,7 @@ def _value(expression: ast.expr, module: _Module) -> Any:
 
 
 def _names_in(tree: ast.AST, module: _Module) -> dict[str, Any]:
-    """Return the values of all names in a part of a module that it binds itself."""
+    """Return the values of the names in a syntax tree that the module binds."""
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
     names = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
     return {name: module.value(name) for name in names & {*module.bindings, *MARKERS}}
@@ -91,7 +91,7 @@ def _names_in(tree: ast.AST, module: _Module) -> dict[str, Any]:
 
 @functools.cache
 def _bindings(file: Path) -> Mapping[str, ast.stmt]:
-    """Return by name the statement at the top level of a file that binds it."""
+    """Return the top-level statement of a file that binds each name."""
     try:
         statements = ast.parse(file.read_text(encoding="utf-8")).body
     except (OSError, ValueError, SyntaxError) as error:
@@ -109,7 +109,7 @@ def _bindings(file: Path) -> Mapping[str, ast.stmt]:
 
 
 def _file_of(module: str) -> Path:
-    """Return a module's file; unlike `importlib.util.find_spec`, import no package above it."""
+    """Return a module's file, without importing its parents as `importlib.util.find_spec` does."""
     home, parts = None, module.split(".")
     for number in range(1, len(parts) + 1):
         name = ".".join(parts[:number])

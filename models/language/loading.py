@@ -1,4 +1,4 @@
-"""Load language models from local files: folders as Hugging Face writes them, and GGUF files."""
+"""Load language models from local files: folders in Hugging Face's format, and GGUF files."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from chisel.models.language.tokens import Side, Tokens, at_positions
 from chisel.models.serialize import file_digest
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
-"""Files of which a folder has one, if it has a tokenizer."""
+"""Names of files, one of which every folder with a tokenizer has."""
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _FLOAT = 4
-"""Bytes of a weight, once it is loaded."""
+"""Bytes of a loaded weight (float32)."""
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A causal language model with its tokenizer, and its origin."""
+    """A causal language model with its tokenizer and its origin."""
 
     model: nn.Module
-    """In evaluation mode, in float32. It takes tokens `[B, T]`."""
+    """The network, in evaluation mode and float32. It takes tokens `[B, T]`."""
     tokenizer: Any
-    """What has `encode`, `decode` and `__len__`, as transformers' tokenizers do."""
+    """An object with `encode`, `decode` and `__len__`, like transformers' tokenizers."""
     digest: str
-    """sha256 of the file the weights were read from, in hex; of several files, that of theirs."""
+    """sha256 of the file with the weights, in hex. For several files, sha256 of their digests."""
     source: Path
     """File or folder that the weights were read from."""
 
     @property
     def name(self) -> str:
-        """The name of the file or folder."""
+        """Name of the source: a file's without its ending, or a folder's."""
         return self.source.stem if self.source.is_file() else self.source.name
 
     @cached_property
     def vocabulary(self) -> int:
-        """Number of the tokens that the model knows."""
+        """Number of tokens that the model knows."""
         embeddings = self.model.get_input_embeddings()  # type: ignore[operator]  # of transformers
         return int(embeddings.num_embeddings)
 
@@ -60,15 +60,15 @@ class LanguageModel:
 
     @property
     def begin(self) -> list[int]:
-        """The token that begins every text, if the tokenizer has one."""
+        """A list with the token that begins every text; empty if the tokenizer has none."""
         number = getattr(self.tokenizer, "bos_token_id", None)
         return [] if number is None else [int(number)]
 
     def ids(self, text: str) -> list[int]:
-        """Return the tokens of a text, without one that begins it.
+        """Return the tokens of a text, without the token that begins a text.
 
         Raises:
-            ConfigError: The text holds a token that the model does not know.
+            ConfigError: If the text holds a token that the model does not know.
         """
         found = list(self.tokenizer.encode(text, add_special_tokens=False))
         if found and max(found) >= self.vocabulary:
@@ -79,36 +79,36 @@ class LanguageModel:
     def tokens(
         self, texts: Sequence[str], *, most: int | None = None, side: Side = "right"
     ) -> Tokens:
-        """Return texts as tokens, each after the token that begins a text.
+        """Return texts as a batch of tokens; each begins with `begin`.
 
         Args:
             texts: Texts, each of at least one token.
-            most: Number of tokens after which a text is cut off.
+            most: Number of tokens after which a text is cut off; None cuts nothing off.
             side: Side of the padding.
 
         Raises:
-            ConfigError: A text has no tokens.
+            ConfigError: If a text has no tokens, or one that the model does not know.
         """
         return Tokens.of([(self.begin + self.ids(text))[:most] for text in texts], 0, side)
 
     def text(self, ids: Sequence[int]) -> str:
-        """Return the text of tokens, without special ones."""
+        """Return the text of tokens, leaving special tokens out."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def logits(self, tokens: Tokens, cache: Any = None, past: Tensor | None = None) -> Tensor:
         """Compute the logits of the next token, `[B, T, vocabulary]`.
 
-        Without padding and cache the network is called with the tokens alone, so that every bit is
-        as without us. With padding, logits of the padding mean nothing.
+        Without padding and cache the network is called with the tokens only, so that the result is
+        bit for bit that of the network itself. Logits at padding are meaningless.
 
         Args:
             tokens: The batch.
-            cache: What `new_cache` made: it holds what came before, and `tokens` are new.
-            past: With a cache, the mask `[B, P]` of the tokens that it holds.
+            cache: Cache from `new_cache` that holds the earlier tokens; `tokens` follow them.
+            past: Mask `[B, P]` of the tokens in the cache; None if it is empty.
 
         Raises:
-            ConfigError: A text is longer than the network's context; or the network takes no mask,
-                and padding is on the left or within a text.
+            ConfigError: If a text is longer than the network's context, or if the network takes no
+                mask and padding is on the left or within a text.
         """
         mask = tokens.mask if past is None else torch.cat([past, tokens.mask], 1)
         counted = Tokens(mask, mask).positions[:, -tokens.ids.shape[1] :]
@@ -130,18 +130,18 @@ class LanguageModel:
         return found if isinstance(found, Tensor) else found.logits
 
     def new_cache(self) -> Any:
-        """Return an empty cache of keys and values; None if the network knows none."""
+        """Return an empty cache of keys and values; None if the network takes none."""
         if self._cache not in self._parameters:
             return None
         return import_extra("transformers").DynamicCache(config=self.model.config)
 
     def _takes_no_mask(self, tokens: Tokens) -> bool:
-        """Whether the network is called without a mask, since it reads no padding then either."""
+        """Return whether the network takes no mask; raise if it would then read padding."""
         if "attention_mask" in self._parameters:
             return False
         if (tokens.mask[:, 1:] & ~tokens.mask[:, :-1]).any():
             raise ConfigError(
-                f"{self.source} takes padding behind texts only, not before or within them"
+                f"{self.source} takes padding after texts only, not before or within them"
             )
         return True
 
@@ -151,21 +151,21 @@ class LanguageModel:
 
     @property
     def _cache(self) -> str:
-        """Name of the parameter for the cache, which transformers changed in version 5."""
+        """Name of `forward`'s parameter for the cache, which depends on transformers' version."""
         return "cache" if "cache" in self._parameters else "past_key_values"
 
 
 def load_language_model(path: Path | str) -> LanguageModel:
-    """Load a causal language model from local files, in float32, without a network.
+    """Load a causal language model from local files, in float32; nothing is downloaded.
 
     Args:
-        path: A folder as Hugging Face's `save_pretrained` writes it, a `.gguf` file, or the name of
-            a model that `chisel models fetch` fetched.
+        path: A folder that Hugging Face's `save_pretrained` wrote, a `.gguf` file, or the name of a
+            model that `chisel models fetch` fetched.
 
     Raises:
-        CheckpointError: There is no such model, it is incomplete or has only pickled weights, has
-            no tokenizer or one that does not fit it, or there is too little memory for it.
-        ConfigError: The extra `lm` is not installed.
+        CheckpointError: If there is no such model, if it is incomplete, has only pickled weights,
+            has no tokenizer or another model's, or if there is too little memory for it.
+        ConfigError: If the extra `lm` is not installed.
     """
     source = cached(str(path)) or Path(path)
     if source.suffix == ".gguf" and source.is_file():
@@ -196,20 +196,20 @@ def load_language_model(path: Path | str) -> LanguageModel:
         digests[0] if len(digests) == 1 else joined,
         source,
     )
-    # Without added tokens: Gemma 3 has one for pictures that its text models don't know.
+    # vocab_size leaves added tokens out: Gemma 3 adds one for pictures that text models don't know.
     if tokenizer.vocab_size > loaded.vocabulary:
         raise CheckpointError(
-            f"{source} has a tokenizer of {tokenizer.vocab_size} tokens, but a model of "
-            f"{loaded.vocabulary}: it is another model's"
+            f"{source} has a tokenizer with {tokenizer.vocab_size} tokens, but its model knows "
+            f"{loaded.vocabulary}: the tokenizer belongs to another model"
         )
     return loaded
 
 
 def _weights_in(folder: Path) -> list[Path]:
-    """Return the files with weights of a folder, after a check of what it must have.
+    """Return a folder's files with weights, after checking that the folder is complete.
 
     Raises:
-        CheckpointError: It is no folder of a model that can be loaded.
+        CheckpointError: If the folder does not hold a model that can be loaded.
     """
     if not folder.is_dir():
         raise CheckpointError(
@@ -223,8 +223,8 @@ def _weights_in(folder: Path) -> list[Path]:
         pickled = sorted(file.name for pattern in _PICKLED for file in folder.glob(pattern))
         if pickled:
             raise CheckpointError(
-                f"{folder} has pickled weights only ({pickled[0]}), which could run code when "
-                "they are read: save it again with save_pretrained, which writes safetensors"
+                f"{folder} has only pickled weights ({pickled[0]}), which could run code when "
+                "loaded: save the model again with save_pretrained, which writes safetensors"
             )
         raise CheckpointError(f"{folder} has no weights: no .safetensors file")
     if not any((folder / name).is_file() for name in _TOKENIZERS):
@@ -248,10 +248,14 @@ def _count_of_gguf(file: Path) -> int:
 
 
 def _require_memory(source: Path, needed: int) -> None:
-    """Check that the weights fit into the memory that is free.
+    """Check that the weights fit into the free memory.
+
+    Args:
+        source: The model's file or folder, for the message.
+        needed: Bytes of the weights.
 
     Raises:
-        CheckpointError: They don't.
+        CheckpointError: If they don't fit.
     """
     free = int(import_extra("psutil").virtual_memory().available)
     if needed > free:
@@ -265,7 +269,7 @@ def import_extra(package: str) -> Any:
     """Import a package of the extra `lm`.
 
     Raises:
-        ConfigError: It is not installed.
+        ConfigError: If it is not installed.
     """
     try:
         return importlib.import_module(package)
@@ -275,7 +279,7 @@ def import_extra(package: str) -> Any:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Let transformers show no bars and no warnings within the context."""
+    """Silence transformers' progress bars and warnings within the context."""
     logs = import_extra("transformers.utils.logging")
     level, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
     undo: list[Callable[[], object]] = [lambda: logs.set_verbosity(level)]
@@ -291,11 +295,11 @@ def _quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _as_checkpoint_errors(source: Path) -> Iterator[None]:
-    """Turn what goes wrong while foreign files are read into one line."""
+    """Turn errors in other libraries' readers of files into a one-line `CheckpointError`."""
     try:
         yield
     except ChiselError:
         raise
-    except Exception as error:  # plain ones, too: tokenizers and gguf raise no others
+    except Exception as error:  # tokenizers and gguf raise plain Exception
         said = " ".join(str(error).split())[:200]
         raise CheckpointError(f"cannot read {source}: {said}") from error

@@ -1,4 +1,4 @@
-"""Batches of tokens with padding, and where each token stands in its own text."""
+"""Batches of tokens with padding, and the position of each token in its own text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from chisel.configs import ConfigError
 
 Side = Literal["left", "right"]
-"""The side of a text on which padding is put."""
+"""Side of a text on which padding is added."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,21 @@ class Tokens:
     """A batch of texts as tokens."""
 
     ids: Tensor
-    """Numbers of the tokens `[B, T]`."""
+    """Numbers of the tokens, `[B, T]`."""
     mask: Tensor
-    """Bools `[B, T]`: what is no padding."""
+    """Bools `[B, T]`: true for tokens, false for padding."""
 
     @classmethod
     def of(cls, texts: Sequence[Sequence[int]], pad: int, side: Side = "right") -> Tokens:
-        """Pad lists of tokens to one length.
+        """Pad lists of tokens to the length of the longest.
+
+        Args:
+            texts: Tokens of each text.
+            pad: Token that pads shorter texts.
+            side: Side of the padding.
 
         Raises:
-            ConfigError: There is no text, or one without a token.
+            ConfigError: If there is no text, or a text has no token.
         """
         if not texts or not all(map(len, texts)):
             raise ConfigError("a text has no tokens")
@@ -50,16 +55,16 @@ class Tokens:
 
     @property
     def positions(self) -> Tensor:
-        """Number of each token in its text `[B, T]`, from 0; of padding -1."""
+        """Position of each token in its text, `[B, T]`, from 0; -1 for padding."""
         return torch.where(self.mask, self.mask.cumsum(1) - 1, -1)
 
     @property
     def last(self) -> Tensor:
-        """Column of each text's last token `[B]`."""
+        """Column of each text's last token, `[B]`."""
         return self.positions.argmax(1)
 
     def rows(self, start: int, stop: int) -> Tokens:
-        """Return some of the texts."""
+        """Return the texts from `start` to `stop - 1`."""
         return Tokens(self.ids[start:stop], self.mask[start:stop])
 
 
@@ -68,7 +73,7 @@ _positions: ContextVar[Tensor | None] = ContextVar("positions", default=None)
 
 @contextlib.contextmanager
 def at_positions(positions: Tensor) -> Iterator[None]:
-    """Say, for interventions, which positions `[B, T]` of their texts the tokens have that pass."""
+    """Tell interventions, within the context, the positions `[B, T]` of the tokens that pass."""
     token = _positions.set(positions)
     try:
         yield
@@ -77,16 +82,16 @@ def at_positions(positions: Tensor) -> Iterator[None]:
 
 
 def token_positions(values: Tensor) -> Tensor:
-    """Return the position in its text of each token of an activation, from 0; of padding -1.
+    """Return the position in its text of each token of an activation, from 0; -1 for padding.
 
-    Within `LanguageModel.logits` it is right with padding and with a cache. Where a network is
-    called by itself, tokens count from the first column.
+    Within `LanguageModel.logits` this is correct with padding and with a cache. If a network is
+    called directly, positions are counted from the first column.
 
     Args:
         values: The activation `[B, T, …]` that an intervention edits.
 
     Returns:
-        `[B, T]`.
+        Positions `[B, T]`, on the device of `values`.
     """
     known = _positions.get()
     if known is not None and known.shape == values.shape[:2]:

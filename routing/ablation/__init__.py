@@ -1,1 +1,1 @@
-"""Regions switched off: while a network runs, in training, or for good."""
+"""Switch regions off: while a network runs, in training, or for good."""

@@ -1,4 +1,4 @@
-"""Switch regions off while a network runs, by the names that they were trained with."""
+"""Ablate regions by name while a network runs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from chisel.routing.regions.resolve import uncalled
 from chisel.routing.sites import Thread, along, editing, other_examples, replaced
 
 Mode = str | float
-"""`zero`, `mean`, `resample`, or a factor by which the units are multiplied."""
+"""How units are ablated: `zero`, `mean`, `resample`, or a factor that multiplies them."""
 Means = Mapping[str, Sequence[Tensor]]
-"""By region, for each of its parts the mean `[units]`."""
+"""Means by region: for each of its parts a tensor `[units]`."""
 
 Others = Callable[[Tensor], Tensor]
-"""From an activation to what is put in at a part's units, which broadcasts to it."""
+"""Function from an activation to the values that replace a part's units, which broadcast to it."""
 
 _MODES = ("zero", "mean", "resample")
 
@@ -42,29 +42,30 @@ def ablate(
     generator: torch.Generator | None = None,
     positions: Sequence[int] | None = None,
 ) -> Iterator[None]:
-    """Within the context, `model` runs with some regions switched off or turned down.
+    """Ablate regions of a model within the context.
 
     The units of each part are replaced at the output of its module, or at the input if the part is
-    there. All other units pass bit for bit. A mixture of experts decides itself what a gate's units
-    that are set to zero mean. Compiled code would not notice the ablation, so it runs uncompiled
-    within the context. Leaving the context, also through an exception, restores everything.
-    Contexts can be nested. Other threads that run the model meanwhile are refused.
+    there. All other units pass bit for bit. What a gate's unit of zero means is up to the model;
+    `models.Mixture` scales the other experts up. Compiled code would not notice the ablation, so
+    the model runs uncompiled within the context. Leaving the context, also through an exception,
+    restores everything. Contexts can be nested. Other threads may not run the model meanwhile.
 
     Args:
         model: The network, compiled or not.
-        regions: Regions by name (`Router.regions`); controls may be among them.
-        modes: By region, what its units become: 0 (`zero`); their recorded mean (`mean`); those of
-            another example of the batch, the same one for all parts of the region (`resample`); or
-            what they are times a factor (a number).
-        means: For `mean`: what `record_means` returned.
-        generator: For `resample`: source of the random draws.
-        positions: Tokens at which the regions are ablated, -1 is the last; None: at all.
+        regions: Regions by name (`Router.regions`), which may include controls.
+        modes: For each region to ablate, what its units become: 0 (`zero`); their recorded mean
+            (`mean`); those of another example of the batch, the same one for all parts of the
+            region (`resample`); or themselves times a factor (a number).
+        means: Means from `record_means`, for `mean`.
+        generator: Source of the random draws, for `resample`.
+        positions: Positions of tokens at which the regions are ablated; -1 is the last. None:
+            everywhere.
 
     Raises:
-        RoutingError: A region or a mode is unknown, or `means` or `generator` is missing; when data
-            passes, a batch of one example cannot be resampled, there is no such position, or
-            another thread runs the model; or, at the end, the model ran and never passed a place of
-            a region.
+        RoutingError: If a region or a mode is unknown, or `means` or `generator` is missing. While
+            the model runs: if a batch of one example is resampled, a position does not exist, or
+            another thread runs the model. At the end: if the model ran but a part of a region never
+            did.
     """
     model = getattr(model, "_orig_mod", model)
     edits = [
@@ -79,10 +80,9 @@ def ablate(
 
 
 class _Uncompiled:
-    """Runs compiled networks uncompiled, since hooks that are added later do nothing there.
+    """A context in which compiled networks run uncompiled, so that hooks added later have effect.
 
-    Torch has one stance for all threads: the last context that ends, in whichever thread, puts it
-    back.
+    Torch has one setting for all threads, so the last context to end, in any thread, restores it.
     """
 
     def __init__(self) -> None:
@@ -114,19 +114,18 @@ def record_means(
 ) -> dict[str, list[Tensor]]:
     """Record the mean activation of every unit of every region while `run` runs the model.
 
-    The mean is over examples and positions; float32, on the CPU. What other threads run meanwhile
-    is not recorded.
+    The mean is over examples and positions. Calls by other threads are not recorded.
 
     Args:
         model: The network.
         regions: Regions by name.
-        run: Calls `model`, any number of times; no gradient is kept.
+        run: Function that calls `model` any number of times; no gradients are computed.
 
     Returns:
-        By region, for each of its parts the means `[units]`.
+        Means by region: for each of its parts a tensor `[units]`, float32, on the CPU.
 
     Raises:
-        RoutingError: If `run` never passed one of the parts.
+        RoutingError: If a part of a region never ran.
     """
     sums = {name: [_Sum(part) for part in region.parts] for name, region in regions.items()}
     model = getattr(model, "_orig_mod", model)
@@ -138,7 +137,7 @@ def record_means(
 
 
 class _Sum:
-    """Adds up the units of a part, in double precision."""
+    """Sums the units of a part over examples and positions, in double precision."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -163,7 +162,7 @@ def _put(part: Part, others: Others, values: Tensor) -> Tensor:
 def _replacements(
     region: Region, mode: Mode, means: Means | None, generator: torch.Generator | None
 ) -> list[tuple[Part, Others]]:
-    """For each part of a region, what its units are replaced by."""
+    """Return each part of a region with the function that computes its units' replacements."""
     if mode == "zero":
         return [(part, lambda values: values.new_zeros(())) for part in region.parts]
     if mode == "mean":
@@ -192,7 +191,7 @@ def _mean(part: Part, mean: Tensor, values: Tensor) -> Tensor:
 
 
 class _Sources:
-    """Draws another example for each one of a batch; a new draw begins when a part comes again."""
+    """Draws another example for each example of a batch; draws anew when a part runs again."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self._generator = generator
@@ -210,30 +209,39 @@ class _Sources:
 def ablated_outputs(
     model: nn.Module, regions: Mapping[str, Region], names: Iterable[str], example: Any
 ) -> list[Tensor]:
-    """Return all tensors that the model returns for an example with some regions set to zero."""
+    """Return all tensors that the model returns for an example with some regions ablated to zero.
+
+    Args:
+        model: The network.
+        regions: Regions by name.
+        names: Names of the regions to ablate.
+        example: An input of the model, or a tuple of its inputs.
+    """
     with ablate(model, regions, dict.fromkeys(names, "zero")):
         return outputs_of(model, example)
 
 
 def require_ablated(found: list[Tensor], expected: list[Tensor], how: str) -> None:
-    """Check that a changed model's outputs are those of the ablated one, up to rounding.
+    """Check that a changed model's outputs equal those of the ablated model, up to rounding.
 
     Args:
-        found: The outputs of the changed model.
-        expected: `ablated_outputs`.
-        how: How it was changed, for messages: "with zero weights".
+        found: Outputs of the changed model.
+        expected: Outputs of the ablated model, from `ablated_outputs`.
+        how: How the model was changed, for messages, such as "with zero weights".
 
     Raises:
-        RoutingError: They differ.
+        RoutingError: If they differ.
     """
     for one, other in zip(found, expected, strict=True):
         if one.shape != other.shape:
-            raise RoutingError(f"{how} the model returns {list(one.shape)}, not as when ablated")
+            raise RoutingError(
+                f"{how} the model returns shape {list(one.shape)}, but ablated {list(other.shape)}"
+            )
         if not one.is_floating_point():
             continue
         difference = (one - other).abs().max().item() if one.numel() else 0.0
         scale = 1 + (other.abs().max().item() if other.numel() else 0.0)
-        # Written so that NaN is refused as well.
+        # `not <=`, so that NaN is refused too.
         if not difference <= 100 * torch.finfo(one.dtype).eps * scale:
             raise RoutingError(
                 f"{how} the model's outputs are not those of the ablated model: they differ by "

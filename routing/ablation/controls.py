@@ -1,4 +1,4 @@
-"""Random regions as controls: what ablating as many other units does."""
+"""Draw random regions, to compare an ablation with that of as many other units."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from chisel.routing.errors import RoutingError
 from chisel.routing.regions.region import Part, Region, region_named
 
 SMALLEST = 8
-"""Places with fewer units are not drawn from: one unit of a gate is a whole expert."""
+"""Least number of units of a place that controls are drawn from: a unit of a gate is an expert."""
 
 _Channel = tuple[tuple[Part, ...], int]
-"""One unit in several places (see `_place`), as a channel of a residual stream."""
+"""Several places (see `_place`) and the unit in each, such as a channel of a residual stream."""
 
 
 def random_like(
@@ -26,27 +26,27 @@ def random_like(
     *,
     gates: bool = False,
 ) -> Region:
-    """Draw a control: as many units as a region has, from all places where any region is.
+    """Draw a control: a region with as many units as another, from places where regions are.
 
-    A unit is drawn for all places that the same regions have in common, so that a control has the
-    same channels at every output of a block, as the region does; in each of these places it has as
-    many units as the region. Places of other regions (their experts) are drawn from as well if they
-    have the same number of units. Places with fewer than `SMALLEST` units are left out, unless
-    `gates`: then as many of their units as the region has are drawn, so that a control silences an
-    expert, its own or another, as the region does.
+    A place is an activation that has units of a region. If the same regions share several places,
+    such as the outputs of blocks, a unit is drawn for all of them together, and the control has as
+    many units in each as the region. Places of other regions, such as their experts, are drawn from
+    too if they have the same number of units. Places with fewer than `SMALLEST` units are left out,
+    unless `gates` is true. Then as many of their units as the region has are drawn, so that a
+    control silences an expert as the region does.
 
     Args:
         regions: Regions by name.
-        name: The region whose size the control has.
+        name: Name of the region whose size the control has.
         model: The network of the regions.
         generator: Source of the draw.
-        gates: Whether the control has units of the small places (gates) where the region has some.
+        gates: Whether the control has units of small places (gates) if the region has some.
 
     Returns:
         A region for `ablate` and `record_means`, named `random:NAME`.
 
     Raises:
-        RoutingError: If there is no such region, or nothing to draw from but the region itself.
+        RoutingError: If there is no such region, or no units to draw from but the region's own.
     """
     region = region_named(regions, name)
     units: dict[Part, list[int]] = {}
@@ -59,8 +59,8 @@ def random_like(
                 units.setdefault(places[position], []).append(unit)
     if not units:
         raise RoutingError(
-            f"region {name} has no place with {SMALLEST} units or more: controls are drawn from "
-            "such activations only, not from gates"
+            f"region {name} has no units in an activation with {SMALLEST} units or more; controls "
+            "are drawn from such activations only, not from gates"
         )
     if not has_others:
         raise RoutingError(f"region {name} has all the units that a control would be drawn from")
@@ -76,9 +76,9 @@ def random_like(
 
 
 def has_units_of_gates(region: Region) -> bool:
-    """Whether a region has some, but not all, of the few units of a place, such as a gate.
+    """Return whether a region has some, but not all, units of a small place, such as a gate.
 
-    Random regions have units of such places only where `random_like` is asked for `gates`.
+    Random regions have units of such places only with `random_like(…, gates=True)`.
     """
     return any(map(_of_gate, region.parts))
 
@@ -88,12 +88,12 @@ def _of_gate(part: Part) -> bool:
 
 
 def _place(part: Part) -> Part:
-    """Return a part's place: the activation with its units, and none of them."""
+    """Return a part's place: the part without units and consumers, which equal places share."""
     return replace(part, at=part.side, units=(), consumers=())
 
 
 def _units_of_gates(region: Region, generator: torch.Generator) -> dict[Part, list[int]]:
-    """As many random units as the region has, in each small place where it has some but not all."""
+    """Draw as many units as the region has in each small place where it has some but not all."""
     return {
         _place(part): torch.randperm(part.size, generator=generator, device=generator.device)[
             : len(part.units)
@@ -104,9 +104,9 @@ def _units_of_gates(region: Region, generator: torch.Generator) -> dict[Part, li
 
 
 def _interchangeable(regions: Mapping[str, Region]) -> list[list[_Channel]]:
-    """Lists of channels that may stand for each other.
+    """Return lists of channels that may replace each other.
 
-    They are in as many places, on the same axis, each among as many units.
+    The channels of a list have equally many places, with equally many units, on the same axis.
     """
     owners: dict[Part, set[str]] = {}
     for name, region in regions.items():
@@ -124,7 +124,7 @@ def _interchangeable(regions: Mapping[str, Region]) -> list[list[_Channel]]:
 
 
 def _counts(region: Region, channels: list[_Channel]) -> list[int]:
-    """How many units the region has at the first, the second, … place of these channels."""
+    """Return the number of units that the region has at each place of these channels."""
     units: dict[Part, set[int]] = {}
     for part in region.parts:
         units.setdefault(_place(part), set()).update(part.units)

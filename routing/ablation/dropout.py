@@ -1,4 +1,4 @@
-"""Train with a region missing on some examples, so that the rest learns to do without it."""
+"""Train with a region ablated on some examples, so that the rest learns to work without it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from chisel.routing.sites import Thread, along
 
 
 class RegionDropout:
-    """Zeroes regions on chosen examples of a batch, in the forward pass and so in the backward one.
+    """Sets regions to zero on chosen examples of a batch, in the forward and backward pass.
 
-    Unlike a route this changes the network's outputs (Cloud et al. 2025, "SGTM", section 3). An
-    algorithm that compares outputs in an update with those in the rollout (PPO) must drop the same
-    regions in both. Regions are dropped for the thread that calls `use`; until `clear` the model is
-    refused to others, unless it is compiled.
+    Unlike routing, this changes the network's outputs (Cloud et al. 2025, "SGTM", section 3). An
+    algorithm that compares outputs of an update with those of the rollout (PPO) must drop the same
+    regions in both. Regions are dropped for the thread that calls `use`. Until `clear`, other
+    threads may not run the model; in a compiled model this is not checked.
 
     Args:
-        model: The network; attach before it is compiled.
-        regions: The regions that may be dropped, by name.
+        model: The network, which is not compiled yet.
+        regions: Regions that may be dropped, by name.
     """
 
     def __init__(self, model: nn.Module, regions: Mapping[str, Region]) -> None:
@@ -39,12 +39,15 @@ class RegionDropout:
         ]
 
     def use(self, dropped: Mapping[str, Tensor]) -> None:
-        """Drop regions on the examples where their bools `[B]` are true, until `clear`.
+        """Drop regions on some examples until `clear`.
 
-        Every forward pass until then must be on a batch of `B`.
+        Every forward pass until then must have a batch of B examples.
+
+        Args:
+            dropped: Bools `[B]` by region, true for the examples without the region.
 
         Raises:
-            RoutingError: Another thread drops regions of this model.
+            RoutingError: If another thread drops regions of this model.
         """
         self._here.take_over(in_use=bool(self._kept))
         self._kept = {name: ~flags for name, flags in dropped.items()}
@@ -54,7 +57,7 @@ class RegionDropout:
         self._kept = {}
 
     def detach(self) -> None:
-        """Remove every trace from the model."""
+        """Remove all hooks from the model."""
         for handle in self._handles:
             handle.remove()
 

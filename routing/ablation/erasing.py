@@ -1,4 +1,4 @@
-"""Switch regions off for good, in place: the network keeps its shape."""
+"""Switch regions off for good by zero weights; the network keeps its shape."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from chisel.routing.regions.region import Part, Region, Regions, parts_of
 def erase(
     model: nn.Module, regions: Mapping[str, Region], names: Iterable[str], example: Any = None
 ) -> None:
-    """Set the weights that regions own to zero, so that they stay switched off.
+    """Set the weights that regions own to zero, so that the regions stay switched off.
 
-    These are the rows that make a region's units, the columns of its consumers, and everything
-    inside a module whose whole output it is (`Router.owned`). The network then computes the same as
-    with the regions ablated to zero. That is certain where no weights are tied and a region is the
-    output of a Linear or Conv2d, of an activation behind one in an `nn.Sequential`, or their
-    parameters; elsewhere it is verified with an example.
+    A region owns the rows that compute its units, the columns of its consumers, and all parameters
+    of a module whose whole output it is (`Router.owned`). The network then computes the same as
+    with the regions ablated to zero. This is certain if no weights are tied and the region is the
+    output or the parameters of a Linear or Conv2d, or the output of an activation function after
+    one in an `nn.Sequential`. Otherwise it is verified with an example.
 
     Args:
         model: The network, changed in place.
         regions: Regions by name.
-        names: The regions to erase.
+        names: Names of the regions to erase.
         example: An input of the model, or a tuple of its inputs.
 
     Raises:
-        RoutingError: A region is unknown, an example is needed and not given, or zero weights don't
-            do what ablating does (a gate's units; `prune_units` takes them out). The model is then
-            as before.
+        RoutingError: If a region is unknown, an example is needed and not given, or zero weights
+            don't do what ablating does (a gate's units; `prune_units` removes those). The model is
+            then unchanged.
     """
     parts = parts_of(regions, names)
     if example is None:
@@ -79,10 +79,10 @@ def _zero(
 
 
 def _is_certain(model: nn.Module, part: Part) -> bool:
-    """Whether zero rows make zero units here, whatever the network computes."""
+    """Return whether zero rows make a part's units zero in any network."""
     names = list(model.named_parameters(remove_duplicate=False))
     if len(list(model.parameters())) < len(names):
-        return False  # weights are tied: zeros in one place are zeros in another
+        return False  # weights are tied: zeros here would be zeros elsewhere too
     if part.at != "input" and isinstance(model.get_submodule(part.module), nn.Linear | nn.Conv2d):
         return True
     if part.at == "parameters":

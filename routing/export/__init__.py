@@ -1,1 +1,1 @@
-"""Take regions out of a network for good."""
+"""Remove regions from a network for good."""

@@ -1,4 +1,4 @@
-"""Take regions out of a network for good: a plain, smaller module."""
+"""Prune regions: make a smaller, plain copy of a network without them."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ from chisel.routing.regions.region import Part, Region, parts_of
 def prune_units(
     model: nn.Module, regions: Mapping[str, Region], names: Iterable[str], example: Any
 ) -> nn.Module:
-    """Return a smaller copy of the model without the units of some regions, and without routes.
+    """Return a smaller copy of the model without the units of some regions, and without routing.
 
-    Its outputs are those of the model with the regions ablated to zero. The rows of the weights
-    that make the units are removed, and the columns of all weights that read them; behind a Flatten
-    the whole run of each channel. A region may be a whole expert (a child of an `nn.ModuleDict`)
-    with its unit of the gate; both are removed. The layers that make and read the units are found
-    while the example passes, and the result is compared with the ablated model on it.
+    The copy's outputs are those of the model with the regions ablated to zero. The rows of weights
+    that compute the units are removed, and the columns of all weights that read them (after a
+    Flatten, all columns of a channel). A region may be a whole expert (a child of an
+    `nn.ModuleDict`) with its unit of the gate; both are removed. The layers that compute and read
+    the units are found by running the example, on which the result is then compared with the
+    ablated model.
 
     Args:
-        model: The network; it stays as it is.
+        model: The network, which is not changed.
         regions: Regions by name.
-        names: The regions to take out.
-        example: An input of the model, or a tuple of its inputs; its batch can be small.
+        names: Names of the regions to remove.
+        example: An input of the model, or a tuple of its inputs; a small batch is enough.
 
     Returns:
         A module of the model's class with the same names and smaller layers, in the model's mode.
-        The units of other regions have lower indices than before.
+        Units of other regions may have lower indices than before.
 
     Raises:
-        RoutingError: A region is unknown, or a unit cannot be taken out; the message says why.
+        RoutingError: If a region is unknown, or a unit cannot be removed; the message says why.
     """
     parts = parts_of(regions, names)
     what = ", ".join(names)
@@ -57,7 +58,7 @@ def prune_units(
 
 
 def _without_experts(model: nn.Module, parts: list[Part], example: Any) -> list[Part]:
-    """Take whole experts and their units of the gate out of the model; return the other parts."""
+    """Remove whole experts and their units of the gate from the model; return the other parts."""
     gone: dict[str, list[str]] = {}
     for part in parts:
         container, _, child = part.module.rpartition(".")
@@ -79,26 +80,26 @@ def _without_experts(model: nn.Module, parts: list[Part], example: Any) -> list[
 
 
 def _is_gate_of(model: nn.Module, part: Part, container: str, children: list[str]) -> bool:
-    """Whether these are a gate's units for exactly these experts."""
+    """Return whether a part is the gate's units for exactly these experts."""
     names = [name for name, _ in model.get_submodule(container).named_children()]
     return part.size == len(names) and {names[unit] for unit in part.units} == set(children)
 
 
 def _kept_logits(model: nn.Module, recording: Recording, gate: Part) -> Kept:
-    """The rows that remain of the Linear whose softmax has the gate's units."""
+    """Return the rows that remain of the Linear that computes the gate's logits."""
     makers = recording.makers()
     op = next(op for op in recording.ops if op.part == gate)
     while len(op.inputs) == 1 and not op.weights and op.inputs[0] in makers:
         op = makers[op.inputs[0]]
     if op.name != "linear" or model.get_parameter(op.weights[0]).shape[0] != gate.size:
         raise RoutingError(
-            f"cannot prune units of {gate.module}: no Linear is known that makes its logits"
+            f"cannot prune units of {gate.module}: no Linear was found that computes its logits"
         )
     return {name: {0: (~gate.mask).nonzero()[:, 0]} for name in op.weights}
 
 
 def _apply(model: nn.Module, kept: Kept) -> None:
-    """Keep of each tensor the planned rows and columns, wherever modules hold it."""
+    """Keep only the planned rows and columns of each tensor, in every module that holds it."""
     tensors: dict[str, Tensor] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     for name, indices in kept.items():
         smaller = tensors[name].detach()
@@ -114,12 +115,12 @@ def _apply(model: nn.Module, kept: Kept) -> None:
 
 
 def _resize(module: nn.Module) -> None:
-    """Set a layer's own numbers of units to those of its weight."""
+    """Set a layer's attributes for its numbers of units to those of its weight."""
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, nn.Conv2d):
         module.out_channels, module.in_channels = module.weight.shape[:2]
     elif isinstance(module, nn.modules.batchnorm._NormBase):
-        # Called after each of its tensors: the smaller ones have been pruned already.
+        # This is called once per tensor; the smaller ones have been pruned already.
         held = (*module.parameters(), *module.buffers())
         module.num_features = min(len(tensor) for tensor in held if tensor.dim())

@@ -1,8 +1,8 @@
 """Plan which rows and columns of which weights remain when units are pruned.
 
-Values that elementwise operations link share one set of units, for instance those of a residual
-stream. A unit can be pruned if it is zero wherever it is read, and the layers that make and read it
-are known.
+Activations that elementwise operations connect share one set of units, for instance those of a
+residual stream. A unit can be pruned if it is zero wherever it is read, and if the layers that
+compute and read it are known.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from chisel.routing.regions.recording import SITE, Op, Recording
 from chisel.routing.regions.region import Part
 
 Kept = dict[str, dict[int, Tensor]]
-"""By parameter or buffer, the indices that remain on axis 0 (rows) and 1 (columns), if not all."""
+"""Indices that remain, by name of a parameter or buffer and axis: 0 for rows, 1 for columns."""
 
 
 def plan(model: nn.Module, recording: Recording, what: str) -> Kept:
-    """Find what remains of each tensor once the units of all recorded sites are pruned.
+    """Return the rows and columns that remain once the units of all recorded sites are pruned.
 
     Args:
         model: The network that was recorded.
-        recording: Of the sites whose units are ablated to zero.
-        what: The regions that have these units, for messages.
+        recording: Recording of the sites whose units are ablated to zero.
+        what: Names of the regions that have these units, for messages.
 
     Raises:
-        RoutingError: A unit is still read somewhere, or the layer that makes it or reads it isn't
-            known.
+        RoutingError: If a unit is still read somewhere, or the layer that computes or reads it is
+            not known.
     """
     flow = _Flow(model, recording)
     for op in recording.ops:
@@ -47,16 +47,16 @@ def plan(model: nn.Module, recording: Recording, what: str) -> Kept:
 
 @dataclass
 class _Space:
-    """One set of units, shared by all values that elementwise operations link."""
+    """One set of units, shared by all values that elementwise operations connect."""
 
     pruned: Tensor
-    """`[size]`, true for units of an ablated site."""
+    """Bools `[size]`, true for units of an ablated site."""
     rows: set[str] = field(default_factory=set)
-    """Tensors whose first axis numbers these units."""
+    """Names of tensors whose first axis has these units."""
     readers: list[tuple[Op, _Units]] = field(default_factory=list)
-    """Operations whose weight's second axis reads these units, and the units as they read them."""
+    """Operations whose weight's second axis has these units, with the units that they read."""
     blocked: list[str] = field(default_factory=list)
-    """Reasons why no unit of it can be pruned."""
+    """Reasons why no unit of this space can be pruned."""
     merged_into: _Space | None = None
 
     def root(self) -> _Space:
@@ -73,18 +73,18 @@ class _Space:
 
 
 class _Units(NamedTuple):
-    """The units of a value: whose they are, on which axis, and which of them are zero."""
+    """The units of a value: their space, their axis, and which of them are zero."""
 
     space: _Space
     axis: int
     run: int
-    """How many neighbouring indices belong to one unit (behind a Flatten)."""
+    """Number of neighbouring indices that belong to one unit (above 1 after a Flatten)."""
     dead: Tensor
-    """`[size]`, true for units that are zero for certain."""
+    """Bools `[size]`, true for units that are certainly zero."""
 
 
 class _Flow:
-    """Follows units from the layers that make them to those that read them."""
+    """Follows units from the layers that compute them to the layers that read them."""
 
     def __init__(self, model: nn.Module, recording: Recording) -> None:
         self._tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
@@ -94,7 +94,7 @@ class _Flow:
         self._read_by: dict[str, _Space] = {}
 
     def pass_through(self, op: Op) -> None:
-        """Take one operation into account."""
+        """Follow units through the next operation."""
         units = [self._units.get(value) for value in op.inputs]
         made: _Units | None = None
         if op.part is not None:
@@ -116,7 +116,7 @@ class _Flow:
                 self.block(value, f"{op.name} in {op.module or 'the model'} reads them")
 
     def block(self, value: int, reason: str) -> None:
-        """Forbid to prune units of this value."""
+        """Forbid pruning units of this value, for a reason that a message can give."""
         units = self._units.get(value)
         if units is not None:
             units.space.root().blocked.append(reason)
@@ -124,7 +124,7 @@ class _Flow:
     def _at_site(self, op: Op, part: Part, units: _Units | None) -> _Units:
         cannot = f"cannot prune units of {part.where}"
         if units is None:
-            raise RoutingError(f"{cannot}: no layer is known that makes them")
+            raise RoutingError(f"{cannot}: no layer was found that computes them")
         if part.axis % len(self._shapes[op.inputs[0]]) != units.axis:
             raise RoutingError(f"{cannot}: they are on another axis")
         runs = part.mask.view(-1, units.run)
@@ -179,7 +179,7 @@ class _Flow:
         )
 
     def kept(self, what: str) -> Kept:
-        """Return what remains of each tensor."""
+        """Return the rows and columns that remain of each tensor."""
         found: Kept = defaultdict(dict)
         for space in self._made_by.values():
             if space.merged_into is not None or not space.pruned.any():
@@ -196,7 +196,7 @@ class _Flow:
 
 
 def _obstacles(space: _Space) -> Iterator[str]:
-    """Reasons why units cannot be pruned."""
+    """Yield reasons why units of a space cannot be pruned."""
     if space.pruned.all():
         yield f"nothing would be left of {min(space.rows).rpartition('.')[0]}"
     yield from space.blocked

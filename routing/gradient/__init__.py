@@ -1,1 +1,1 @@
-"""Routed gradients: masks, rules, the router, and optimisers that let regions rest."""
+"""Route gradients: masks, rules, the router, and optimisers that keep regions unchanged."""

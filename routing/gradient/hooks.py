@@ -1,7 +1,7 @@
-"""What a router leaves in a model's modules, and what becomes of it in a copy.
+"""The hooks that a router adds to a model's modules, and their behaviour in a copy of the model.
 
-A copy of a routed model (`copy.deepcopy`, `torch.save`) is a plain model. Its gradients would go
-unrouted without a word, so while labels are in use for the original, running the copy is an error.
+A copy of a routed model (`copy.deepcopy`, `torch.save`) has no routing. To avoid silently unrouted
+gradients, running the copy is an error while labels are in use for the original.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from chisel.routing.sites import Site
 from chisel.routing.sites.site import with_tensor
 
 InUse = Callable[[], bool]
-"""Says whether labels are in use, so that gradients are to be routed."""
+"""Function that returns whether labels are in use, so that gradients are routed."""
 
 _PACKAGE = __name__.removesuffix("gradient.hooks")
 
 
 class SiteHook:
-    """A forward hook, or pre-hook, that routes the gradient at a site.
+    """A forward hook or pre-hook that routes the gradient at a site.
 
     Args:
-        route: Returns the tensor whose gradient is routed; None for a hook in a copy of the model.
-        in_use: Whether labels are in use.
-        site: The site; None for a hook that only looks at what passes.
+        route: Function from the tensor at the site to one whose gradient is routed; None in a copy
+            of the model.
+        in_use: Function that returns whether labels are in use.
+        site: The site; None for a hook that only observes the module's output.
     """
 
     def __init__(
@@ -37,7 +38,11 @@ class SiteHook:
         self.route, self._in_use, self._site = route, in_use, site
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], *output: Any) -> Any:
-        """Return another tensor for the module's output or input; None leaves it."""
+        """Return the module's output or input with the routed tensor; None leaves it unchanged.
+
+        Raises:
+            RoutingError: If this hook is in a copy of the model and labels are in use.
+        """
         if not self._in_use():
             return None
         if self.route is None:
@@ -59,12 +64,13 @@ class SiteHook:
 
 
 class RoutedForward:
-    """The forward of a layer whose weights are routed.
+    """The `forward` of a layer whose weights are routed.
 
     Args:
-        layer: A layer without a forward of its own.
-        route: Computes its output while labels are in use; None in a copy of the model.
-        in_use: Whether labels are in use.
+        layer: A layer whose class's `forward` computes it without labels.
+        route: Function that computes the output while labels are in use; None in a copy of the
+            model.
+        in_use: Function that returns whether labels are in use.
     """
 
     def __init__(
@@ -76,7 +82,11 @@ class RoutedForward:
         self._layer, self.route, self._in_use = layer, route, in_use
 
     def __call__(self, input: Tensor) -> Tensor:
-        """Compute the layer's output."""
+        """Compute the layer's output, with a routed gradient while labels are in use.
+
+        Raises:
+            RoutingError: If this is in a copy of the model and labels are in use.
+        """
         if self._in_use():
             if self.route is None:
                 raise _in_a_copy()
@@ -92,19 +102,19 @@ class RoutedForward:
 
 
 def without_routes(model: nn.Module) -> nn.Module:
-    """Return a copy of the model as it was before `attach`, with nothing of this package in it."""
+    """Return a copy of the model without any hook of this room, as it was before `attach`."""
     plain: nn.Module = copy.deepcopy(getattr(model, "_orig_mod", model))
     _remove(plain, _is_ours)
     return plain
 
 
 def remove_copied_hooks(model: nn.Module) -> None:
-    """Remove what is left of a router in a copy of the model that it was attached to."""
+    """Remove a router's hooks from a copy of the model that the router was attached to."""
     _remove(model, _is_copy)
 
 
 def _remove(model: nn.Module, goes: Callable[[Any], bool]) -> None:
-    """Remove hooks and forwards from a model's modules."""
+    """Remove the hooks and forwards for which `goes` is true from a model's modules."""
     for module in model.modules():
         if goes(module.__dict__.get("forward")):
             del module.__dict__["forward"]
@@ -114,7 +124,7 @@ def _remove(model: nn.Module, goes: Callable[[Any], bool]) -> None:
 
 
 def _is_ours(hook: Any) -> bool:
-    """Whether something comes from this package: of a router, an ablation or a dropout."""
+    """Return whether a hook comes from this room: from a router, an ablation or a dropout."""
     return str(getattr(hook, "__module__", "")).startswith(_PACKAGE)
 
 

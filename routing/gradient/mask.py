@@ -1,4 +1,4 @@
-"""The basic operation: identity forward, a gradient scaled per example and unit backward."""
+"""The basic operation of routing: identity forward, gradient scaled per example and unit."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class _ScaleGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mask: Tensor, copy: bool) -> Tensor:
-        # A saved mask outlives the labels; and with activation checkpointing, labels that are gone
-        # when the forward is run again are an error instead of a gradient without routes.
+        # Saving the mask keeps it after the labels are cleared. With activation checkpointing it
+        # also makes labels that are gone when the forward runs again an error.
         ctx.save_for_backward(mask)
         return x.clone() if copy else x.view_as(x)
 
@@ -29,11 +29,11 @@ class _ScaleGradient(torch.autograd.Function):
 
 
 def scale_gradient(x: Tensor, mask: Tensor, *, copy: bool = False) -> Tensor:
-    """Return `x` itself, bit for bit, whose gradient is multiplied by `mask`.
+    """Return `x`, bit for bit; multiply its gradient by `mask`.
 
     Args:
         x: Any tensor.
-        mask: Factors from `align`, any real numbers; they are converted to the gradient's dtype.
+        mask: Factors, any real numbers, from `align`; they are converted to the gradient's dtype.
         copy: Return a copy instead of a view, so that later operations may change it in place.
     """
     same: Tensor = _ScaleGradient.apply(x, mask, copy)  # type: ignore[no-untyped-call]  # torch stubs
@@ -41,7 +41,7 @@ def scale_gradient(x: Tensor, mask: Tensor, *, copy: bool = False) -> Tensor:
 
 
 def scaled(x: Tensor, mask: Tensor) -> Tensor:
-    """Compute `mask ⊙ x` for a mask that `align` has made for this shape."""
+    """Compute `mask ⊙ x` with a mask that `align` returned for the shape of `x`."""
     mask, shape = mask.to(x.dtype), x.shape
     if mask.dim() > x.dim():
         shape = torch.Size((*shape[:-1], mask.shape[-2], shape[-1] // mask.shape[-2]))
@@ -56,17 +56,17 @@ def align(mask: Tensor, shape: Sequence[int], axis: int, where: str) -> Tensor:
     """Insert axes of length 1 into a mask, so that `scaled` applies it to a tensor of this shape.
 
     For runs of units on the last axis one more axis is inserted, and `scaled` views the tensor as
-    `[*L, …, runs, units of a run]`: so the mask need not be as large as the tensor.
+    `[*L, …, runs, units of a run]`. So the mask need not be as large as the tensor.
 
     Args:
-        mask: `[*L, runs]`, where `L` is the labels' shape (`[B]`, or `[B, T]` of tokens). The units
-            are cut into runs of equal length, each with one factor: as many runs as units, or one.
-        shape: `[*L, …]` with the units on `axis`.
-        axis: Axis of the units, behind those of the labels.
-        where: What has this shape, for messages.
+        mask: Factors `[*L, runs]`, where L is the labels' shape (`[B]`, or `[B, T]` of tokens).
+            Units are divided into runs of equal length, each with one factor.
+        shape: Shape `[*L, …]` of the tensor, with the units on `axis`.
+        axis: Axis of the units, after those of the labels.
+        where: Name of the tensor, for messages.
 
     Raises:
-        RoutingError: The tensor is another batch than that of the labels.
+        RoutingError: If the tensor's batch is not that of the labels, or `axis` is an axis of it.
     """
     labels, runs = mask.shape[:-1], mask.shape[-1]
     count, dims = len(labels), len(shape)

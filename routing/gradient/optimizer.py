@@ -1,8 +1,8 @@
-"""Adam under which a region rests while its gradient is routed away.
+"""Adam that leaves a region unchanged while its gradient is routed away.
 
-Under Adam a zero gradient still changes weights: momentum moves them on, moments and bias
-correction change, and weight decay pulls them to 0. A region whose data are rare would be moved
-mostly by steps on other data.
+With plain Adam a zero gradient still changes weights: momentum continues, moments and bias
+correction change, and weight decay pulls weights to 0. A region whose examples are rare would be
+moved mostly by steps on other examples.
 """
 
 from __future__ import annotations
@@ -18,36 +18,37 @@ from torch.optim.optimizer import ParamsT
 from chisel.routing.errors import RoutingError, hint
 
 _Owners = tuple[str, ...]
-"""The regions that own an element: none, one, or two where rows and columns cross."""
+"""Names of the regions that own an element: none, one, or two where rows and columns cross."""
 
 
 class RoutedAdam(torch.optim.Optimizer):
-    """Adam (Kingma & Ba 2015) or AdamW, with a step count of its own for each region.
+    """Adam (Kingma & Ba 2015) or AdamW, with a separate step count for each region.
 
-    In a step in which no element of a region has a gradient other than zero, nothing of that region
-    changes: values, moments, the step count of the bias correction; and its weights don't decay.
-    Which regions got gradient is read off the gradient itself, so it is the same on every process
-    that holds the reduced gradient, and the optimiser needs no labels. Elements that no region owns
-    are updated by torch's fused Adam, bit for bit; so is a region that got gradient whenever the
-    rest of its parameter did.
+    In a step in which the gradient of all elements of a region is zero, nothing of that region
+    changes: values, moments and the step count of the bias correction stay, and weights don't
+    decay. The optimiser reads off the gradient which regions have one, so it needs no labels, and
+    the answer is the same on every process that holds the reduced gradient. Elements that no region
+    owns are updated by torch's fused Adam, bit for bit; so is a region if it had gradient in the
+    same steps as the rest of its parameter.
 
-    An element that two regions own (a row of one, a column of the other) moves when both got
-    gradient. Of each parameter with owned elements, `state` holds `exp_avg` and `exp_avg_sq` in its
-    shape and `steps`, the number of updates by owners (`()`: elements that are in no region).
+    An element that two regions own (a row of one, a column of the other) moves when both have
+    gradient. For each parameter with owned elements, `state` holds `exp_avg` and `exp_avg_sq` in
+    its shape, and `steps`, the number of updates by owners (`()` for elements of no region).
 
     Args:
-        params: As for any torch optimiser; named (`model.named_parameters()`) if `owned` names any.
-        lr: Step size, ≥ 0; `param_groups[i]["lr"]` may be changed before every step.
+        params: Parameters, as for any torch optimiser; named (`model.named_parameters()`) if
+            `owned` is not empty.
+        lr: Step size, at least 0; `param_groups[i]["lr"]` may be changed before every step.
         betas: Decay of the first and the second moment, each in [0, 1).
-        eps: Added to the denominator, ≥ 0.
-        weight_decay: Strength of the decay, ≥ 0.
-        decoupled_weight_decay: Decay the values themselves (AdamW) instead of adding to the
-            gradient.
-        owned: By parameter name, then by region: a mask in the parameter's shape, true for the
-            elements that the region owns (`Router.owned()`).
+        eps: Number added to the denominator, at least 0.
+        weight_decay: Strength of the decay, at least 0.
+        decoupled_weight_decay: Decay the weights themselves (AdamW) instead of adding the decay to
+            the gradient.
+        owned: Masks in the parameter's shape, by parameter and region, true for elements that the
+            region owns (`Router.owned()`).
 
     Raises:
-        RoutingError: If `owned` names an unknown parameter or a mask has another shape than its
+        RoutingError: If `owned` names an unknown parameter, or a mask has another shape than its
             parameter.
         ValueError: If a number is out of its range.
     """
@@ -87,7 +88,11 @@ class RoutedAdam(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Move every element that no region owns, and every region that got gradient."""
+        """Update all elements that no region owns, and all regions that have gradient.
+
+        Raises:
+            RoutingError: If a gradient is sparse.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -104,10 +109,16 @@ class RoutedAdam(torch.optim.Optimizer):
         return loss
 
     def regions_with_gradient(self) -> set[str]:
-        """Return the regions that the next step would move, since they got gradient."""
+        """Return the regions that the next step would update, because they have gradient.
+
+        Raises:
+            RoutingError: If a gradient is sparse.
+        """
         gradients = [p.grad for group in self.param_groups for p in group["params"]]
         if any(gradient is not None and gradient.is_sparse for gradient in gradients):
-            raise RoutingError("RoutedAdam takes no sparse gradients: set sparse=False there")
+            raise RoutingError(
+                "RoutedAdam takes no sparse gradients: set sparse=False in the embedding"
+            )
         found = [
             (region, elements.of(parameter.grad).count_nonzero())
             for parameter, parts in self._parts.items()
@@ -122,7 +133,7 @@ class RoutedAdam(torch.optim.Optimizer):
         return {region for (region, _), flag in zip(found, flags, strict=True) if flag}
 
     def reset_state(self, region: str) -> None:
-        """Set a region's moments and step count to 0, for instance when it was ablated.
+        """Set a region's moments and step counts to 0, for instance after it was erased.
 
         Raises:
             RoutingError: If no region of that name owns elements.
@@ -143,7 +154,7 @@ class RoutedAdam(torch.optim.Optimizer):
                     state["steps"][owners] = 0
 
     def untouched(self) -> list[str]:
-        """Return regions that no step has moved so far; none before the first step."""
+        """Return the regions that no step has updated so far; none before the first step."""
         counts = [
             (region, count)
             for parameter in self._parts
@@ -153,19 +164,19 @@ class RoutedAdam(torch.optim.Optimizer):
         return sorted({region for region, _ in counts} - {region for region, n in counts if n})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state as every torch optimiser does, with moments in their parameter's layout.
+        """Load a state; convert moments to the memory layout of their parameter.
 
         Raises:
             RoutingError: If the state belongs to other regions.
         """
         super().load_state_dict(state_dict)
         for parameter, state in self.state.items():
-            for name in {"exp_avg", "exp_avg_sq"} & state.keys():  # torch keeps the saved layout
+            for name in {"exp_avg", "exp_avg_sq"} & state.keys():  # torch loads the saved layout
                 state[name] = torch.empty_like(parameter).copy_(state[name])
             saved, own = set(state.get("steps", ())), set(self._parts.get(parameter, ()))
             if saved != own:
                 raise RoutingError(
-                    "this optimiser state is of a model with other regions: a parameter has "
+                    "this optimiser state belongs to a model with other regions: a parameter has "
                     f"{_names(saved)} there and {_names(own)} here"
                 )
 
@@ -173,7 +184,7 @@ class RoutedAdam(torch.optim.Optimizer):
         return super().__getstate__() | {"_parts": self._parts}
 
     def _pieces(self, parameter: Tensor, gradient: Tensor, moving: set[str]) -> Iterator[_Piece]:
-        """The tensors of one parameter that a step updates: whole, or parts that got gradient."""
+        """Yield what a step updates of a parameter: all of it, or its parts that have gradient."""
         parts = self._parts.get(parameter, {})
         state = self.state[parameter]
         if not state:
@@ -201,21 +212,21 @@ class RoutedAdam(torch.optim.Optimizer):
 
 
 class _Elements:
-    """Some elements of a parameter, held as slices if they are a box, and else by index."""
+    """Some elements of a parameter, stored as slices if they form a box, else as indices."""
 
     def __init__(self, mask: Tensor) -> None:
         self._box = _box_of(mask)
         self._index = None if self._box is not None else mask.flatten().nonzero()[:, 0]
 
     def of(self, tensor: Tensor) -> Tensor:
-        """Return their values, contiguous: a view where that is possible, or a copy."""
+        """Return their values in a tensor, contiguous: a view if possible, else a copy."""
         if self._index is None:
             return tensor[self._box].contiguous()
         self._index = self._index.to(tensor.device)
         return tensor.reshape(-1).index_select(0, self._index)
 
     def put(self, tensor: Tensor, values: Tensor) -> None:
-        """Store values that came from `of`."""
+        """Store values in the layout that `of` returns."""
         if self._index is None:
             tensor[self._box] = values
             return
@@ -224,30 +235,30 @@ class _Elements:
             tensor.copy_(flat.view_as(tensor))
 
     def viewed_in(self, tensor: Tensor) -> bool:
-        """Whether `of` is a view, so that nothing has to be put back."""
+        """Return whether `of` returns a view, so that nothing has to be put back."""
         return self._index is None and tensor[self._box].is_contiguous()
 
 
 def _box_of(mask: Tensor) -> tuple[slice, ...] | None:
-    """Return the slices that select exactly what `mask` does, if there are such."""
+    """Return slices that select the same elements as `mask`; None if there are none."""
     ends = [(int(i.min()), int(i.max()) + 1) for i in mask.nonzero(as_tuple=True) if len(i)]
     box = tuple(slice(*pair) for pair in ends)
     return box if len(box) == mask.dim() and bool(mask[box].all()) else None
 
 
 class _Piece(NamedTuple):
-    """Tensors that the fused kernel updates at one step count."""
+    """Tensors that the fused kernel updates with one step count."""
 
     tensors: tuple[Tensor, ...]
     """Values, gradient, first and second moment."""
     step: Tensor
     elements: _Elements | None = None
-    """Which elements of a parameter the tensors hold; None: all of them."""
+    """The elements of the parameter that the tensors hold; None: all of them."""
     origin: tuple[Tensor, ...] = ()
-    """The whole tensors that they are elements of."""
+    """The whole tensors that `tensors` were taken from."""
 
     def put_back(self) -> None:
-        """Store copies that were updated where they come from; the gradient is not updated."""
+        """Store updated copies in their origin, except for the gradient, which is not updated."""
         if self.elements is not None:
             for index in (0, 2, 3):
                 if not self.elements.viewed_in(self.origin[index]):
@@ -283,7 +294,7 @@ def _fused_adam(pieces: list[_Piece], group: dict[str, Any]) -> None:
 def _parts_by_parameter(
     groups: list[dict[str, Any]], owned: Mapping[str, Mapping[str, Tensor]]
 ) -> dict[Tensor, dict[_Owners, _Elements]]:
-    """In each parameter with owned elements, the elements of every combination of owners."""
+    """Return, for each parameter with owned elements, its elements by combination of owners."""
     named: dict[str, Tensor] = {}
     for group in groups:
         named |= zip(group.get("param_names", ()), group["params"], strict=False)

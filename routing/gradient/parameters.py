@@ -1,9 +1,9 @@
-"""Exact routing of parameters: scale the gradient of a weight per example.
+"""Route the gradient of parameters exactly: scale the gradient of a weight per example.
 
-The gradient of a weight is a sum of one outer product per example (and place), `Σ_b δ_b x_bᵀ`. With
-scales `r` of its rows (output units) and `c` of its columns (input units) it becomes
-`Σ_b (r_b ⊙ δ_b) (c_b ⊙ x_b)ᵀ`, and that of the bias `Σ_b r_b ⊙ δ_b`, while the gradient that flows
-on upstream is made from the unscaled `δ`. So one batch may hold any mixture of labels.
+The gradient of a weight is a sum of one outer product per example (and position), `Σ_b δ_b x_bᵀ`.
+With factors `r` of its rows (output units) and `c` of its columns (input units) it becomes
+`Σ_b (r_b ⊙ δ_b) (c_b ⊙ x_b)ᵀ`, and the bias's `Σ_b r_b ⊙ δ_b`. The gradient of the input is
+computed from the unscaled `δ`. So a batch may hold any mixture of labels.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from chisel.routing.gradient.mask import align, scaled
 
 
 class Scales(NamedTuple):
-    """Factors of a layer's rows and columns for the present batch; None scales nothing."""
+    """Factors of a layer's rows and columns for the current batch; None scales nothing."""
 
     rows: Tensor | None
-    """`[*L, runs]` of output units; see `align`."""
+    """Factors `[*L, runs]` of output units; see `align`."""
     columns: Tensor | None
-    """`[*L, runs]` of input units."""
+    """Factors `[*L, runs]` of input units."""
 
 
 class _ScaleParameterGradients(torch.autograd.Function):
-    """A Linear, or a Conv2d if its geometry is given, with rows and columns scaled backward."""
+    """A Linear (a Conv2d if `geometry` is given) whose rows and columns are scaled backward."""
 
     @staticmethod
     def forward(
@@ -63,7 +63,7 @@ class _ScaleParameterGradients(torch.autograd.Function):
 def _gradients(
     delta: Tensor, x: Tensor, weight: Tensor, geometry: tuple[Any, ...] | None, wanted: list[bool]
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradients of a layer's input, weight and bias: either the first or the others."""
+    """Return a layer's gradients: of its input only, or of its weight and bias, as `wanted`."""
     if not any(wanted):
         return None, None, None
     if geometry is None:
@@ -86,8 +86,14 @@ def _scaled(tensor: Tensor, scale: Tensor | None) -> Tensor:
 def linear(layer: nn.Linear, x: Tensor, scales: Scales, what: str) -> Tensor:
     """Compute `layer(x)`, bit for bit, with a scaled gradient of weight and bias.
 
+    Args:
+        layer: The layer.
+        x: Its input `[*L, …, F]`, where L is the labels' shape.
+        scales: Factors of the layer's rows and columns.
+        what: Name of the layer, for messages.
+
     Raises:
-        RoutingError: The batch `x` is not that of the labels.
+        RoutingError: If the batch of `x` is not that of the labels.
     """
     aligned = _aligned(scales, layer.out_features, x, -1, f"the input of {what}")
     return _computed(layer, x, aligned, None)
@@ -96,8 +102,14 @@ def linear(layer: nn.Linear, x: Tensor, scales: Scales, what: str) -> Tensor:
 def conv2d(layer: nn.Conv2d, x: Tensor, scales: Scales, what: str) -> Tensor:
     """Compute `layer(x)`, bit for bit, with a scaled gradient of weight and bias.
 
+    Args:
+        layer: The layer.
+        x: Its input `[B, C, H, W]`.
+        scales: Factors of the layer's rows and columns.
+        what: Name of the layer, for messages.
+
     Raises:
-        RoutingError: The batch `x` is not that of the labels, or `x` holds no batch.
+        RoutingError: If the batch of `x` is not that of the labels, or `x` has no batch axis.
     """
     if x.dim() != 4:
         raise RoutingError(f"the input of {what} has shape {list(x.shape)}, not [B, C, H, W]")
@@ -118,7 +130,7 @@ def _computed(
 
 
 def _aligned(scales: Scales, made: int, x: Tensor, axis: int, what: str) -> Scales:
-    """Align the scales of rows to an output of `made` units, and those of columns to `x`."""
+    """Align the factors of rows to an output of `made` units, and those of columns to `x`."""
     output = list(x.shape)
     output[axis] = made
     rows, columns = scales
@@ -137,7 +149,7 @@ def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
 
 
 def _as_autocast(*tensors: Tensor | None) -> list[Tensor | None]:
-    """Convert a layer's tensors as autocast would, where autograd sees it."""
+    """Convert a layer's tensors as autocast would, but so that autograd records it."""
     assert tensors[0] is not None
     device = tensors[0].device.type
     if not torch.is_autocast_enabled(device):
@@ -149,11 +161,17 @@ def _as_autocast(*tensors: Tensor | None) -> list[Tensor | None]:
 def replace_forward(
     layer: nn.Module, name: str, scales: Callable[[], Scales], in_use: InUse
 ) -> None:
-    """Let this layer call `scales` in every forward while labels are in use.
+    """Replace a layer's forward by one whose gradient is scaled while labels are in use.
+
+    Args:
+        layer: A Linear or Conv2d.
+        name: Name of the layer, for messages.
+        scales: Function that returns the factors for the current batch.
+        in_use: Function that returns whether labels are in use.
 
     Raises:
-        RoutingError: The layer has a forward of its own, or is routed already, or its padding has
-            no exact form.
+        RoutingError: If the layer has another forward than Linear and Conv2d, is routed already, or
+            has `padding="same"` with an even kernel.
     """
     forward = _ForwardOf.get(type(layer).forward)
     if "forward" in layer.__dict__:
@@ -162,13 +180,16 @@ def replace_forward(
         )
     if forward is None:
         raise RoutingError(
-            f"{name} ({type(layer).__name__}) has a forward of its own, so its parameters cannot "
-            "be routed; route its output"
+            f"{name} ({type(layer).__name__}) is not a plain Linear or Conv2d, so its parameters "
+            "cannot be routed; route its output"
         )
     if isinstance(layer, nn.Conv2d) and layer.padding == "same" and layer.padding_mode == "zeros":
         spans = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
         if any(span % 2 for span in spans):
-            raise RoutingError(f"{name}: padding='same' of an even kernel; give it numbers")
+            raise RoutingError(
+                f"{name} has padding='same' with an even kernel, which cannot be routed; give "
+                "padding as numbers"
+            )
 
     def routed(layer: Any, input: Tensor) -> Tensor:
         return forward(layer, input, scales(), name)

@@ -1,4 +1,7 @@
-"""Check that regions which rules close can be kept still."""
+"""Check that regions which are closed to a label can be kept unchanged.
+
+A region is closed to a label if the label's gradient has weight 0 there.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from chisel.routing.sites.layers import widths
 
 
 class UnprotectedRegion(UserWarning):
-    """A region was declared unprotected: its parameters may move when they should not."""
+    """A region was declared unprotected: its parameters may change when they should not."""
 
 
 def require_protected(
@@ -27,22 +30,22 @@ def require_protected(
     unprotected: Collection[str],
     freeze: bool,
 ) -> tuple[str, ...]:
-    """Check that every region which is closed to a label can be kept still.
+    """Check that every region which is closed to a label can be kept unchanged.
 
     Args:
         model: The network.
-        rules: The table of labels and regions.
+        rules: Weights by label and region.
         owned: Elements of parameters that the regions own.
-        found: Elements that act through their units alone, if the network was recorded.
-        unprotected: Regions that may move all the same; a warning names each.
-        freeze: Whether regions without gradient are to rest at all.
+        found: Elements that act only through a region's units, if the network was recorded.
+        unprotected: Regions that are allowed to change; a warning names each.
+        freeze: Whether regions without gradient must stay unchanged.
 
     Returns:
-        The regions that own nothing, and those declared unprotected.
+        Names of the regions that may change.
 
     Raises:
-        RoutingError: A closed region owns nothing, or a parameter of it is used where no mask is;
-            or a region is declared unprotected without need.
+        RoutingError: If a closed region owns no parameter, or one of its parameters also acts on a
+            way without a mask. Also if a region is declared unprotected without need.
     """
     for name in unprotected:
         if name not in rules.regions:
@@ -52,8 +55,8 @@ def require_protected(
         problem = _problem(model, region, owned, found)
         if problem is None and region in unprotected:
             raise RoutingError(
-                f"unprotected: nothing is wrong with region {region}, its parameters can be kept "
-                "still; leave it out"
+                f"unprotected: the parameters of region {region} can be kept unchanged; leave it "
+                "out"
             )
         if problem is None:
             continue
@@ -61,15 +64,15 @@ def require_protected(
             warnings.warn(f"region {region} is unprotected: {problem}", UnprotectedRegion, 3)
         elif freeze and rules.closes(region):
             raise RoutingError(
-                f"region {region} is closed to a label and cannot be kept still: {problem}; or "
-                f"say unprotected: [{region}]"
+                f"region {region} is closed to a label and cannot be kept unchanged: {problem}; or "
+                f"set unprotected: [{region}]"
             )
         movable.append(region)
     return tuple(movable)
 
 
 def _problem(model: nn.Module, region: str, owned: Owned, found: Exclusive | None) -> str | None:
-    """Say in one line what of a region can move, and what would help; None if nothing can."""
+    """Return a line that says why a region may change, and what would help; None if it cannot."""
     mine = {name: masks[region] for name, masks in owned.items() if region in masks}
     for name in mine:
         problem = _problem_in_layer(model, name, mine)
@@ -78,30 +81,30 @@ def _problem(model: nn.Module, region: str, owned: Owned, found: Exclusive | Non
     if found is None:
         if mine:
             return None
-        return "nothing tells which parameters make its units; give attach an example input"
+        return "its parameters cannot be found without an example; give attach an example input"
     for name, mask in mine.items():
         closed = found.regions[region].get(name, torch.zeros_like(mask)) | found.idle[name]
         if (mask & ~closed).any():
             return (
-                f"{name} acts through its units and also on a way without a mask; add that place "
+                f"{name} acts through its units and also on a way without a mask; add that module "
                 "to the region"
             )
     loose = found.loose(region)
     if found.regions[region] and loose is not None:
         return (
-            f"{loose[1]} makes its units of {loose[0]}, of which nothing acts through them alone "
-            "as far as can be followed; make them with a layer that is used once"
+            f"{loose[1]} computes its units from {loose[0]}, which may also act in other ways; "
+            "compute them with a layer that is used once"
         )
     if found.regions[region]:
         return None
     return (
-        "no parameter acts through its units alone; route the module that makes them, or add the "
-        "other places where they are read"
+        "no parameter acts only through its units; route the module that computes them, or add the "
+        "other modules that read them"
     )
 
 
 def _problem_in_layer(model: nn.Module, name: str, mine: Collection[str]) -> str | None:
-    """Say why a layer would move although the region has this parameter of it; None if it rests."""
+    """Return why a layer may change although the region owns this parameter; None if it cannot."""
     place, _, own_name = name.rpartition(".")
     layer = model.get_submodule(place)
     if getattr(layer, "max_norm", None) is not None:
@@ -109,7 +112,7 @@ def _problem_in_layer(model: nn.Module, name: str, mine: Collection[str]) -> str
     others = {f"{place}.{other}" for other, _ in layer.named_parameters()} - {name}
     if own_name == "bias" and widths(layer) is not None and others and others.isdisjoint(mine):
         return (
-            f"nothing of {place} but its bias acts through its units alone: its weight is computed "
-            "from more than their rows, or read in a way that cannot be followed"
+            f"only the bias of {place} acts only through its units: its weight is computed from "
+            "more than their rows, or read in a way that cannot be followed"
         )
     return None

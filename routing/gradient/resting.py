@@ -1,4 +1,4 @@
-"""Regions that rest under any optimiser, not only `RoutedAdam`, and how far they moved."""
+"""Keep regions without gradient unchanged with any optimiser, and measure how far regions moved."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from torch.utils.hooks import RemovableHandle
 from chisel.routing.errors import RoutingError, hint
 
 SHARED = "shared"
-"""Stands for elements that no region owns."""
+"""Name for elements that no region owns."""
 
 UNTESTED = "UNTESTED"
-"""Stands for a region of which it cannot be said whether it rests."""
+"""Name for a result that could not be tested."""
 
 
 class _Kept(NamedTuple):
-    """What a step must not change of one parameter."""
+    """The elements of a parameter that a step must not change, and their values."""
 
     parameter: Tensor
     mask: Tensor
-    """Bools in the parameter's shape."""
+    """Bools in the parameter's shape, true for these elements."""
     value: Tensor
     state: dict[str, Tensor]
     """Tensors of the optimiser's state in the parameter's shape, such as momentum."""
@@ -35,23 +35,23 @@ def keep_resting(
     named_parameters: Iterable[tuple[str, Tensor]],
     owned: Mapping[str, Mapping[str, Tensor]],
 ) -> list[RemovableHandle]:
-    """Let regions rest under any optimiser in steps in which they get no gradient.
+    """Keep regions unchanged in optimiser steps in which they have no gradient.
 
-    Before a step, what a region without gradient owns (values, momentum, moments) is saved, and
-    afterwards it is restored. The optimiser's counts of steps go on, and with them the bias
-    correction of Adam. `RoutedAdam` has one count for each region, and is faster.
+    The elements of regions without gradient (values, momentum, moments) are saved before a step and
+    restored after it. The optimiser's step counts still increase, and with them Adam's bias
+    correction. `RoutedAdam` has one count for each region, and is faster.
 
     Args:
-        optimizer: Of the model's parameters, such as `torch.optim.SGD` with momentum.
-        named_parameters: `model.named_parameters()`.
-        owned: `Router.owned()`.
+        optimizer: Optimiser of the model's parameters, such as `torch.optim.SGD` with momentum.
+        named_parameters: The model's `named_parameters()`.
+        owned: Masks of elements by parameter and region (`Router.owned()`).
 
     Returns:
-        Handles; call `remove` of each to end it.
+        Handles of the hooks; call `remove` of each to end this.
 
     Raises:
-        RoutingError: `owned` names an unknown parameter; or a step is given a closure, which makes
-            gradients only during the step (so `LBFGS` cannot be used).
+        RoutingError: If `owned` names an unknown parameter. In a step: if it is given a closure,
+            which computes gradients only during the step (so `LBFGS` cannot be used).
     """
     named = dict(named_parameters)
     for name in owned:
@@ -82,7 +82,7 @@ def keep_resting(
 def _saved(
     optimizer: torch.optim.Optimizer, masks: Mapping[Tensor, Mapping[str, Tensor]]
 ) -> Iterator[_Kept]:
-    """Copies of what is owned by regions whose gradient is zero everywhere."""
+    """Yield copies of the elements that regions without gradient own."""
     moving = {
         region
         for parameter, by_region in masks.items()
@@ -106,12 +106,12 @@ def _restore(optimizer: torch.optim.Optimizer, kept: _Kept) -> None:
     kept.parameter[kept.mask] = kept.value[kept.mask]
     for key, value in optimizer.state[kept.parameter].items():
         if isinstance(value, Tensor) and value.shape == kept.parameter.shape:
-            # State that this step has made starts at 0.
+            # State that this step created starts at 0.
             value[kept.mask] = kept.state[key][kept.mask] if key in kept.state else 0
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """Copy all parameters, by name."""
+    """Return copies of all parameters by name."""
     return {name: value.detach().clone() for name, value in model.named_parameters()}
 
 
@@ -121,16 +121,16 @@ def moved(
     """Return the largest change of any element since a snapshot, by region and parameter.
 
     After any number of optimiser steps on examples that are routed away from a region, all of its
-    numbers must be exactly 0: masks, clipping, momentum and weight decay all count.
+    numbers must be exactly 0; this tests masks, clipping, momentum and weight decay together.
 
     Args:
         model: The network.
-        before: `snapshot(model)`, taken then.
+        before: Earlier result of `snapshot(model)`.
         owned: Masks of elements by parameter and region (`Router.owned`).
 
     Returns:
-        By region, then by parameter; `shared` has what no region owns. A region that is not
-        protected also has `UNTESTED`, with NaN: it may move, or own nothing that can be tested.
+        Changes by region, then by parameter; `SHARED` is for elements of no region. A region that
+        is not protected also has NaN under `UNTESTED`: it may move, or owns nothing to test.
     """
     unprotected = getattr(owned, "unprotected", ())
     found: dict[str, dict[str, float]] = {region: {UNTESTED: math.nan} for region in unprotected}

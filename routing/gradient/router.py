@@ -1,4 +1,4 @@
-"""Attach rules to regions of a model, and route gradients by the labels of a batch."""
+"""Attach rules to regions of a model, and route gradients by the labels of each batch."""
 
 from __future__ import annotations
 
@@ -31,32 +31,33 @@ from chisel.routing.sites import Site, Thread
 from chisel.routing.sites.layers import innermost
 
 MIN_RUN = 16
-"""Shorter runs of units get one factor per unit, unless all units have one owner."""
+"""Least length of runs of units that share a factor; shorter runs get one factor per unit."""
 
 
 def attach(
     model: nn.Module, options: Mapping[str, Any], fork: str | None = None, *, example: Any = None
 ) -> Router:
-    """Route a model's gradients, without a change to its outputs or its state dict.
+    """Route a model's gradients without changing its outputs or its state dict.
 
-    Attach before the model is compiled, and before it is wrapped for several processes. A copy of
-    a routed model has no routes.
+    Attach before the model is compiled or wrapped for several processes. A copy of a routed model
+    has no routing.
 
     Args:
         model: Any network.
-        options: `regions` (see `resolve`), `rules`, `unlabelled` and `terms` (see `Rules`);
-            `unprotected`, names of regions that may move in steps which they are closed to;
-            `freeze` (by default true): whether any region is to be kept still. Other keys are
-            ignored. What `Router.to_plain` returned restores a router exactly.
-        fork: The module whose output feeds the heads of several loss terms. Regions at its output
-            are routed where `Router.fork` is called, and not by themselves.
-        example: An input of the model (or a tuple of them), its batch on axis 0. With it sizes and
-            axes are looked up exactly, and the graph that runs tells which parameters act through a
-            region's units alone. It is needed unless an `nn.Sequential` calls the modules.
+        options: A mapping with `regions` (see `resolve`), `rules`, `unlabelled` and `terms` (see
+            `Rules`); `unprotected`, names of regions that may change in steps on labels that they
+            are closed to; and `freeze` (by default true), whether regions without gradient must
+            stay unchanged. Other keys are ignored. The result of `Router.to_plain` restores a
+            router exactly.
+        fork: Name of the module whose output feeds the heads of several loss terms. Regions at its
+            output are routed by calls of `Router.fork` only.
+        example: An input of the model, or a tuple of its inputs, with the batch on axis 0. It gives
+            exact sizes and axes, and its graph shows which parameters act only through a region's
+            units. It is needed unless an `nn.Sequential` calls the modules.
 
     Raises:
-        RoutingError: The model has no such region, the rules name something unknown, or a region
-            that they close could move all the same.
+        RoutingError: If the model has no such region, the rules name something unknown, or a region
+            that is closed to a label could still change.
     """
     remove_copied_hooks(model)
     for name, module in model.named_modules():
@@ -66,7 +67,7 @@ def attach(
     rules = Rules(regions, *(options.get(key, {}) for key in ("rules", "unlabelled", "terms")))
     found = None if recording is None else exclusive(model, recording, regions)
     if found is not None and any(map(rules.closes, regions)):
-        # Other layers may be called than in evaluation.
+        # In training other layers may be called than in evaluation.
         learns = record(model, example, regions.sites(), learns=True)
         found = found.and_in(exclusive(model, learns, regions))
     masks, unprotected = owned(model, regions, found), tuple(options.get("unprotected", ()))
@@ -82,19 +83,19 @@ def attach(
 
 
 def _require_batch(recording: Recording, regions: Regions, example: Any) -> None:
-    """Refuse sites whose first axis isn't the batch: labels are one for each example."""
+    """Refuse sites whose first axis isn't the batch, since each example has its own label."""
     batch = next(tensors_in(example)).shape[:1]
     for part in regions.sites():
         shape = recording.shape_at(part.module, part.side, part.element)
         if shape is not None and shape[:1] != batch:
             raise RoutingError(
-                f"{part.where} has shape {list(shape)} for a batch of {list(batch)}: axis 0 of "
-                "what is routed must be the batch"
+                f"{part.where} has shape {list(shape)} for a batch of {list(batch)}: axis 0 of a "
+                "routed tensor must be the batch"
             )
 
 
 def _require_batch_first(model: nn.Module, regions: Regions, recording: Recording | None) -> None:
-    """Refuse sites that have the batch on axis 1 where an example does not tell it from axis 0."""
+    """Refuse sites with the batch on axis 1, if an example does not distinguish it from axis 0."""
     for part in regions.sites():
         names = part.module.split(".")
         inside = (model.get_submodule(".".join(names[:n])) for n in range(len(names) + 1))
@@ -103,33 +104,33 @@ def _require_batch_first(model: nn.Module, regions: Regions, recording: Recordin
         shape = recording and recording.shape_at(part.module, part.side, part.element)
         if not shape or (len(shape) > 2 and shape[0] == shape[1]):
             raise RoutingError(
-                f"{part.where} has its batch on axis 1 (batch_first=False): axis 0 of what is "
-                "routed must be the batch"
+                f"{part.where} has its batch on axis 1 (batch_first=False): axis 0 of a routed "
+                "tensor must be the batch"
             )
 
 
 class Router:
-    """Routes a model's gradients by the labels of the batch; `attach` makes one.
+    """Routes a model's gradients by the labels of the batch; `attach` makes a router.
 
-    Labels are integers `[B]`, indices of `label_names` or -1 for unlabelled; or shares `[B, K]` of
-    every label, whose rest is unlabelled. With leading axes `[B, T]` they are labels of tokens, for
-    networks whose activations are `[B, T, …, units]`. While labels are in use and gradients are
-    enabled, every forward pass must be on that batch; without labels nothing is routed.
+    Labels are integers `[B]`: indices of `label_names`, or -1 for unlabelled. They may also be soft
+    labels `[B, K]`: the share of each label, where the rest up to 1 is unlabelled. With leading
+    axes `[B, T]` they label tokens, for networks whose activations are `[B, T, …, units]`. While
+    labels are in use and gradients are enabled, every forward pass must be on their batch. Without
+    labels nothing is routed.
 
-    Labels must stay in use until the backward pass has run if activations are recomputed in it
-    (checkpointing); otherwise only during the forward pass. They belong to the thread that calls
-    `use`: until `clear` another thread that uses others, or runs the model with gradients, is
-    refused. In a compiled model the second of these is not noticed.
+    Labels must be in use during the forward pass; if activations are recomputed in the backward
+    pass (checkpointing), during that too. They belong to the thread that calls `use`. Until
+    `clear`, other threads may not use labels, nor run the model with gradients; in a compiled model
+    the latter is not noticed.
 
     Args:
         model: The network.
         regions: Regions resolved on it.
         rules: Weights by label and region.
-        fork: The module whose output feeds the heads of several loss terms, if there is one.
+        fork: Name of the module whose output feeds the heads of several loss terms, or None.
         masks: Elements of parameters that the regions own.
-        in_place: The sites whose tensor the model changes in place behind them; None if that isn't
-            known.
-        unprotected: Regions that were declared unprotected.
+        in_place: Sites whose tensor the model later changes in place; None if that isn't known.
+        unprotected: Names of the regions that were declared unprotected.
     """
 
     def __init__(
@@ -144,7 +145,8 @@ class Router:
     ) -> None:
         self.regions, self.rules = regions, rules
         self.strength = 1.0
-        """Effective weights are `1 + strength (weight - 1)`, from the next labels on."""
+        """Strength of routing in [0, 1]: weights become `1 + strength (weight - 1)`, from the next
+        labels on."""
         self._model, self._fork, self._owned = model, fork, masks
         self._unprotected = unprotected
         dtypes = {parameter.dtype for parameter in model.parameters()}
@@ -154,11 +156,11 @@ class Router:
         self._term: str | None = None
         self._undo: list[Callable[[], object]] = []
         self._routed_modules: dict[str, tuple[nn.Module, Any]] = {}
-        """Modules with a site, and the forwards they were given."""
+        """Modules with a site by name, and the forward that replaced theirs, if any."""
         self._at_fork: list[tuple[MaskedSite, int]] = []
         self._here = Thread("the labels in use are those of another thread")
         self._waiting: set[str] = set()
-        """Modules with a site that no labelled batch has passed; none after an example."""
+        """Modules with a site that no labelled batch has run yet; not used with an example."""
         self._has_run = False
         try:
             self._route_activations(in_place)
@@ -179,7 +181,7 @@ class Router:
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """The labels in the order of their numbers."""
+        """Names of the labels, in the order of their numbers."""
         return self.rules.label_names
 
     def _route_activations(self, in_place: set[Site] | None) -> None:
@@ -191,8 +193,8 @@ class Router:
             fork = innermost(self._model, self._fork, "output")
         for masked in sites:
             index, site = self._mask_index(masked.owners), masked.site
-            # A view must not be changed in place behind the site. Where that isn't known, copies
-            # are safe.
+            # The result may be a view only if the model doesn't change it in place. If that isn't
+            # known, a copy is safe.
             masked = replace(masked, copy=in_place is None or site in in_place)
             if site.side == "output" and innermost(self._model, site.module, "output") == fork:
                 self._at_fork.append((masked, index))
@@ -213,11 +215,11 @@ class Router:
             self._undo.append(module.register_forward_hook(hook).remove)
 
     def _in_use(self) -> bool:
-        """Whether gradients are routed now."""
+        """Return whether gradients are routed now."""
         return self._masks is not None and torch.is_grad_enabled()
 
     def _check_terms(self) -> None:
-        """Refuse rules for a loss term in regions that aren't at the fork."""
+        """Refuse rules for a loss term in regions that are not at the fork."""
         if self.rules.terms and self._fork is None:
             raise RoutingError(
                 "terms: rules of one loss term need a fork, the module whose output all terms read"
@@ -228,7 +230,7 @@ class Router:
                 if list(self.regions).index(region) not in here:
                     raise RoutingError(
                         f"terms.{term}: region {region} has no units at the output of "
-                        f"{self._fork}, where loss terms are told apart"
+                        f"{self._fork}, where the loss terms separate"
                     )
 
     def _route_parameters(self) -> None:
@@ -244,7 +246,7 @@ class Router:
             self._undo.append(partial(layer.__dict__.pop, "forward"))
 
     def _heads(self) -> set[str]:
-        """Layers that read routed units at the fork: they follow the loss term of `fork`."""
+        """Return the layers that read routed units at the fork, whose rules depend on the term."""
         modules = {masked.site.module for masked, _ in self._at_fork}
         return {
             name
@@ -255,7 +257,7 @@ class Router:
         }
 
     def _mask_index(self, owners: tuple[int, ...]) -> int:
-        """Where the mask for units with these owners lies; equal ones share it."""
+        """Return the index of the mask for units with these owners; equal owners share a mask."""
         owners = owners[:: _run(owners)]
         return self._mask_indices.setdefault(owners, len(self._mask_indices))
 
@@ -276,16 +278,16 @@ class Router:
         )
 
     def _passed(self, module: str) -> None:
-        """Note that a labelled batch has passed a module's site."""
+        """Note that a labelled batch has run a module with a site."""
         if not torch.compiler.is_compiling():
             self._here.require()
             self._waiting.discard(module)
 
     def _require_passed(self) -> None:
-        """Check after the first labelled batch that it has passed every site.
+        """Check after the first labelled batch that it ran every module with a site.
 
         Raises:
-            RoutingError: It has not.
+            RoutingError: If it did not.
         """
         if self._has_run and self._waiting:
             missing, self._waiting = sorted(self._waiting), set()
@@ -308,10 +310,13 @@ class Router:
     def use(self, labels: Tensor) -> None:
         """Route forward passes by these labels until `clear`.
 
+        Args:
+            labels: Integers `[B]` or soft labels `[B, K]`; see the class.
+
         Raises:
-            RoutingError: They are no labels, or the labelled batch before has not passed the
-                module of some region, or another thread's labels are in use,
-                or a module was replaced since `attach`.
+            RoutingError: If the labels have a wrong type, shape or range, if the last labelled
+                batch did not run the module of a region, if another thread's labels are in use, or
+                if a module was replaced since `attach`.
         """
         self._here.take_over(in_use=self._masks is not None)
         self._require_in_place()
@@ -330,12 +335,15 @@ class Router:
 
     @contextmanager
     def labels(self, labels: Tensor) -> Iterator[None]:
-        """Use these labels within the context, which the backward pass belongs to as well.
+        """Use these labels within the context, for forward and backward passes.
 
-        Contexts can be nested: behind an inner one the labels of the outer one are in use again.
+        Contexts can be nested: after the inner context the labels of the outer one are used again.
+
+        Args:
+            labels: As for `use`.
 
         Raises:
-            RoutingError: As `use`, and at the end of the first batch for that batch.
+            RoutingError: As for `use`; the check of the first batch is made when its context ends.
         """
         outer = self._masks, self._term
         self.use(labels)
@@ -347,40 +355,40 @@ class Router:
             self._masks, self._term = outer
 
     def fork(self, features: Tensor, term: str) -> Tensor:
-        """Return the fork's output for one loss term, whose gradient is routed by its rules.
+        """Return the fork's output for one loss term, with a gradient routed by the term's rules.
 
-        Run the heads that read it before the next call: their routed columns (`consumers`) follow
-        the same term.
+        Run the heads that read it before the next call, because routed columns of the heads
+        (`consumers`) use the rules of the same term.
 
         Args:
-            features: The output of the module named at attachment.
-            term: The loss term; one without rules of its own takes the rules for all.
+            features: Output of the module that was named as `fork` in `attach`.
+            term: Name of the loss term; without its own rules it uses the rules of all terms.
 
         Raises:
-            RoutingError: There is no fork.
+            RoutingError: If `attach` got no fork.
         """
         if self._fork is None:
-            raise RoutingError("fork: no module was named when the router was attached")
+            raise RoutingError("fork: attach the router with fork=MODULE")
         self._term = term
         for masked, index in self._at_fork:
             features = self._routed(features, masked, index, term)
         return features
 
     def is_at_fork(self, module: str) -> bool:
-        """Whether a module's output is routed where `fork` is called."""
+        """Return whether a module's output is routed by calls of `fork`."""
         return any(masked.site.module == module for masked, _ in self._at_fork)
 
     def owned(self) -> Owned:
-        """Return the elements of parameters that each region owns, as masks.
+        """Return masks of the elements that each region owns, by parameter and region.
 
-        Those are the rows that make its units, the columns of its consumers, all parameters of a
-        module whose whole output it has, and, after an example, whatever acts through its units
-        alone.
+        A region owns the rows that compute its units, the columns of its consumers, all parameters
+        of a module whose whole output it has, and, if there was an example, all elements that act
+        only through its units.
         """
         return self._owned
 
     def to_plain(self) -> dict[str, Any]:
-        """Return resolved regions and rules in plain values, from which `attach` restores this."""
+        """Return resolved regions and rules as plain values, from which `attach` restores this."""
         return {
             "regions": self.regions.to_plain(),
             "rules": self.rules.rules,
@@ -390,14 +398,14 @@ class Router:
         }
 
     def detach(self) -> None:
-        """Leave the model as it was before `attach`."""
+        """Remove all routing, so that the model is as before `attach`."""
         self.clear()
         while self._undo:
             self._undo.pop()()
 
 
 def _run(owners: tuple[int, ...]) -> int:
-    """The length of runs of units with one owner; 1 where they are too short.
+    """Return the length of runs of units with the same owner; 1 if runs are too short.
 
     Each run gets one factor. With short runs the multiplication would be a slow loop.
     """

@@ -1,4 +1,4 @@
-"""Rules: the weight of each label's gradient in each region."""
+"""Rules of routing: the weight of each label's gradient in each region."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Table = dict[str, Row]
 
 
 class Rules:
-    """A table of weights by label and region, for all loss terms, with changes for single terms.
+    """A table of weights by label and region, which single loss terms may change.
 
     Args:
         regions: Names of the regions, in the order of the columns.
-        rules: By label and region, any real weight; 1 where not named. Label number `k` is the
-            `k`-th key.
-        unlabelled: By region, the weights of examples without a label.
-        terms: By loss term, entries that replace those of `rules`.
+        rules: Weights by label and region, any real numbers; 1 for regions that are not listed.
+            The order of the keys numbers the labels from 0.
+        unlabelled: Weights of examples without a label, by region; 1 if not listed.
+        terms: Entries by loss term that replace those of `rules` for that term.
 
     Raises:
-        RoutingError: A name is unknown or a weight is no finite number.
+        RoutingError: If a name is unknown, or a weight is not a finite number.
     """
 
     def __init__(
@@ -64,23 +64,26 @@ class Rules:
                 raise RoutingError(f"{key}: no region {region!r}; {hint(region, self.regions)}")
             number = isinstance(weight, int | float) and not isinstance(weight, bool)
             if not number or not math.isfinite(weight):
-                raise RoutingError(f"{key}.{region}: {weight!r} is no weight; give a number")
+                raise RoutingError(f"{key}.{region}: {weight!r} is not a weight; give a number")
             weights[str(region)] = float(weight)
         return weights
 
     def closes(self, region: str) -> bool:
-        """Whether some label, or examples without one, have weight 0 in a region.
+        """Return whether a label, or none, has weight 0 in a region for every loss term.
 
-        They must have it for every loss term, since one term's gradient would move the region.
+        If one term had another weight, its gradient would move the region.
         """
         number = self.regions.index(region)
         tables = torch.stack([self.table(term)[:, number] for term in (None, *self.terms)])
         return bool((tables == 0).all(0).any())
 
     def table(self, term: str | None = None) -> Tensor:
-        """Return weights `[K + 1, R + 1]`, float64.
+        """Return the weights `[K + 1, R + 1]` of K labels and R regions, float64.
 
-        The last row is for examples without a label. The last column is 1, for shared units.
+        The last row is for examples without a label. The last column is 1, for units of no region.
+
+        Args:
+            term: A loss term; None, or a term without its own rules, uses the rules of all terms.
         """
         changes = {} if term is None else self.terms.get(term, {})
         rows = [self.rules[label] | changes.get(label, {}) for label in self.label_names]
@@ -91,14 +94,14 @@ class Rules:
     def weights(
         self, labels: Tensor, term: str | None, strength: float, dtype: torch.dtype
     ) -> Tensor:
-        """Return weights `[*L, R + 1]` of every example: `1 + strength (weight - 1)`.
+        """Return the weights `[*L, R + 1]` of every example: `1 + strength (weight - 1)`.
 
         Args:
-            labels: Integers `[*L]`, -1 for unlabelled, or shares `[*L, K]` of every label, whose
-                rest is unlabelled.
-            term: A loss term; None, or one without rules of its own, takes the rules for all.
-            strength: How far the weights are moved from 1 to those of the table.
-            dtype: Precision of the result.
+            labels: Integers `[*L]`, -1 for unlabelled; or soft labels `[*L, K]`, shares of each
+                label, where the rest up to 1 is unlabelled.
+            term: A loss term; None, or a term without its own rules, uses the rules of all terms.
+            strength: Strength of routing in [0, 1]: 0 gives weights of 1, 1 those of the table.
+            dtype: Data type of the result.
         """
         table = self.table(term)
         table = torch.lerp(torch.ones_like(table), table, strength)  # exact at 0 and at 1
@@ -109,13 +112,13 @@ class Rules:
         return shares @ table[:-1] + (1 - shares.sum(-1, keepdim=True)) * table[-1]
 
     def check(self, labels: Tensor) -> None:
-        """Check labels.
+        """Check type, shape and range of labels.
 
         Raises:
-            RoutingError: They have a wrong dtype, shape or range.
+            RoutingError: If one of them is wrong.
         """
         if not isinstance(labels, Tensor):
-            raise RoutingError(f"labels are a tensor, not a {type(labels).__name__}")
+            raise RoutingError(f"labels must be a tensor, not a {type(labels).__name__}")
         count, names = len(self.label_names), ", ".join(self.label_names)
         if labels.is_floating_point():
             if labels.dim() < 2 or labels.shape[-1] != count:
@@ -123,7 +126,7 @@ class Rules:
                     f"soft labels have shape {list(labels.shape)}, not [B, {count}] ({names})"
                 )
             sums = labels.sum(-1)
-            # Written so that NaN is refused as well.
+            # `not (… and …)`, so that NaN is refused too.
             if labels.numel() and not (labels.min() >= 0 and sums.max() <= 1 + 1e-4):
                 raise RoutingError("soft labels are shares: at least 0, adding up to at most 1")
         elif not labels.dtype.is_signed or labels.is_complex() or labels.dim() == 0:

@@ -1,7 +1,7 @@
-"""Memory for masked gradients that is used again.
+"""Reuse memory for masked gradients.
 
-On the CPU torch keeps no freed memory, and the C library hands large blocks back to the system. So
-a masked gradient in fresh memory costs more for its pages than for its multiplication.
+On the CPU torch caches no freed memory, and the C library returns large blocks to the system. So
+allocating a masked gradient would cost more than computing it.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import torch
 from torch import Tensor
 
 _LARGE = 1 << 17
-"""Bytes from which the C library gets a block from the system, and gives it back when freed."""
+"""Size in bytes from which the C library returns freed blocks to the system."""
 
 _kept: list[torch.UntypedStorage] = []
-"""The one block that is kept; not here while a thread looks at it."""
+"""The block that is kept; empty while a thread takes it."""
 
 
 def like(x: Tensor) -> Tensor | None:
-    """Return an uninitialised tensor like `x` in the block that is kept; None where that can't be.
+    """Return an uninitialised tensor like `x` in the block that is kept; None if `x` doesn't fit.
 
-    The block is used again only when no tensor refers to it any more (nor an array made of one): a
+    The block is reused only if no tensor, nor array made of one, refers to it any more. So a
     gradient that a hook, a graph or `.grad` still holds is never overwritten. The block grows to
-    the largest tensor asked for.
+    the largest tensor that was asked for.
     """
     if not _fits_a_block(x):
         return None
     try:
         block = _kept.pop()
-    except IndexError:  # the first time, or another thread has it
+    except IndexError:  # there is no block yet, or another thread has it
         block = _new(x.nbytes)
     if torch._C._storage_Use_Count(block._cdata) > 1 or block.nbytes() < x.nbytes:
         block = _new(x.nbytes)
@@ -41,7 +41,7 @@ def _new(size: int) -> torch.UntypedStorage:
 
 
 def _fits_a_block(x: Tensor) -> bool:
-    """Whether `x` is a large, dense tensor on the CPU with memory of its own, outside of graphs."""
+    """Return whether `x` is a large, dense CPU tensor with its own memory, and no graph records."""
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or type(x) is not Tensor:
         return False
     if x.device.type != "cpu" or x.layout != torch.strided or x.nbytes < _LARGE:

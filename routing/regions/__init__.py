@@ -1,1 +1,1 @@
-"""Regions: their units, the parameters that they own, and the weights that read them."""
+"""Regions of a network: their units, the parameters that they own, the weights that read them."""

@@ -1,4 +1,4 @@
-"""Read or replace the units of a part while the network runs."""
+"""Read or replace the units of a region's part while the network runs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ from chisel.routing.sites import Edit, Site, along, edit_at, own_axis
 def edit_part(
     model: nn.Module, part: Part, edit: Edit, applies: Callable[[], bool] | None = None
 ) -> RemovableHandle:
-    """Let every tensor that passes the part's site go through `edit` until the handle is removed.
+    """Apply `edit` to every tensor at the part's site until the handle is removed.
+
+    Args:
+        model: The network.
+        part: The part.
+        edit: Function from the tensor to its replacement; None leaves it.
+        applies: Called before each edit; returns whether to apply it. None: always.
 
     Raises:
-        RoutingError: When data passes whose shape is not the one the part was resolved for.
+        RoutingError: While the network runs, if a tensor has not the part's number of units.
     """
     return edit_at(model, part.site, of_units(model, part, edit), applies=applies)
 
 
 def of_units(model: nn.Module, part: Part, edit: Edit) -> Edit:
-    """Return an edit that first checks that what it gets has the units of a part."""
+    """Return an edit that first checks that the tensor has the units of a part."""
     site, size, own = part.site, part.size, own_axis(model, part.site)
     return lambda values: edit(require_units(values, site, size, own))
 
@@ -35,16 +41,16 @@ def select(part: Part, values: Tensor) -> Tensor:
 
 
 def require_units(value: Tensor, site: Site, size: int, own: int | None) -> Tensor:
-    """Check that a tensor has this many units on its site's axis, and return it.
+    """Return a tensor after checking that it has `size` units on its site's axis.
 
     Args:
         value: The tensor at the site.
-        site: The site, whose axis is known.
+        site: The site, with an axis.
         size: Number of units.
-        own: Axis of the layer's units; None if its type does not say it.
+        own: Axis of the layer's units; None if the layer's type does not say it.
 
     Raises:
-        RoutingError: It has not, or the layer has its units on another axis.
+        RoutingError: If it has another number, or the layer has its units on another axis.
     """
     axis, dims = site.axis, value.dim()
     assert axis is not None

@@ -13,13 +13,18 @@ from chisel.routing.sites.layers import axis_of, counts_units, widths
 
 
 def axis_for(model: nn.Module, site: Site, recording: Recording | None) -> int:
-    """Choose the axis of the units at a site, or check the one that was given.
+    """Return the axis of the units at a site; if the site has one, check it.
 
-    A layer has its own axis. An activation or a container has that of the layer that made its
-    units.
+    The type of a layer says its axis. An activation function or a container has the axis of the
+    layer that computes its units.
+
+    Args:
+        model: The network.
+        site: The site.
+        recording: Recording of the network, if there is an example.
 
     Raises:
-        RoutingError: The layer's units cannot be on the given axis, or the axis cannot be told.
+        RoutingError: If the layer's units cannot be on the given axis, or the axis cannot be found.
     """
     name, side, given = site.module, site.side, site.axis
     shape = None if recording is None else recording.shape_at(name, side, site.element)
@@ -40,20 +45,27 @@ def axis_for(model: nn.Module, site: Site, recording: Recording | None) -> int:
     traced = None if len(shape) == 2 else _traced(recording, recording.at[name, side, site.element])
     if traced is None and len(shape) == 3:
         raise RoutingError(
-            f"{site.where} has shape {list(shape)}, and nothing tells where its units are: "
+            f"{site.where} has shape {list(shape)}, and the axis of its units cannot be found: "
             "give axis: -1 for tokens [B, T, units], axis: 1 for channels [B, units, L]"
         )
     return 1 if traced is None else traced
 
 
 def unit_count(model: nn.Module, site: Site, axis: int, recording: Recording | None) -> int:
-    """Return how many units there are at a site.
+    """Return the number of units at a site.
 
-    Without a recording a layer's own numbers are taken, and for a module that has none (an
-    activation, a sum, a container) those of its neighbour. They are checked when data first passes.
+    Without a recording, a layer's attributes say the number. For a module without such attributes
+    (an activation function, a sum, a container) those of a neighbouring layer do. The number is
+    checked when the network first runs.
+
+    Args:
+        model: The network.
+        site: The site.
+        axis: Axis of the units.
+        recording: Recording of the network, if there is an example.
 
     Raises:
-        RoutingError: The number cannot be told.
+        RoutingError: If the number cannot be found, or the tensor has no such axis.
     """
     name, side = site.module, site.side
     if recording is not None:
@@ -76,23 +88,26 @@ def unit_count(model: nn.Module, site: Site, axis: int, recording: Recording | N
         found = getattr(own, side) if counts_units(module, axis) else None
     if found is None:
         raise RoutingError(
-            f"nothing tells how many units {site.where} has on axis {axis}; give attach an "
+            f"the number of units of {site.where} on axis {axis} cannot be found; give attach an "
             "`example` input"
         )
     return found
 
 
 def _same(given: int, own: int, rank: int | None) -> bool:
-    """Whether two numbers may mean one axis; without a rank, it is checked when data passes."""
+    """Return whether two numbers may mean the same axis of a tensor with `rank` axes.
+
+    Without a rank, a given axis of 1 is accepted; it is checked when the network runs.
+    """
     if rank is None:
         return given in (1, own)
     return -rank <= given < rank and given % rank == own % rank
 
 
 def _traced(recording: Recording, value: int) -> int | None:
-    """Follow a value back to the layer that made its units, and return that layer's axis.
+    """Follow a value back to the layer that computed its units, and return that layer's axis.
 
-    It is None if something on the way may have moved the units to another axis.
+    It is None if an operation on the way may have moved the units to another axis.
     """
     makers = recording.makers()
     may_be_first = True

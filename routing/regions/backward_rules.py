@@ -1,7 +1,7 @@
-"""For every torch function: which of its inputs are masked, if these of its outputs are.
+"""Rules for torch functions: which of their input numbers are closed, given the closed outputs.
 
-A number is *closed* if every way from it to the model's outputs passes a mask. An operation leaves
-a number closed if all the numbers that it makes of it are closed.
+A number is *closed* if every way from it to the model's outputs passes a mask. An input number of
+an operation is closed if all output numbers that depend on it are closed.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ Shapes = Sequence[torch.Size]
 def closed_inputs(
     op: Op, closed: Sequence[Tensor], shapes: Shapes, *, through_layers: bool = True
 ) -> tuple[list[Tensor], bool]:
-    """Find which numbers of each tensor that an operation reads are closed as far as it tells.
+    """Find which numbers of each input of an operation are closed, considering this operation only.
 
     Args:
         op: The operation.
-        closed: For each of its outputs, a mask (bool, in its shape).
-        shapes: The shapes of the tensors that it reads.
+        closed: Bools in the shape of each output, true for closed numbers.
+        shapes: Shapes of the tensors that the operation reads.
         through_layers: Whether the input of a layer is closed if all its outputs are; otherwise it
             counts as open.
 
     Returns:
-        For each tensor that it reads, a mask in its shape; and whether there is a rule for the
-        operation. Without one everything is closed if all outputs are, and else nothing.
+        Bools in the shape of each tensor that the operation reads, true for closed numbers; and
+        whether there is a rule for the operation. Without a rule all inputs are closed if all
+        outputs are, and otherwise none.
     """
     if op.sources is not None:
         return _moved(op.sources, closed, shapes), True
@@ -49,7 +50,7 @@ def closed_inputs(
         rule = None  # data without a batch axis
     found = None if rule is None else rule(op, closed[0], shapes)
     if found is not None and not all(bool(mask.all()) for mask in closed[1:]):
-        # Attention's other output, its weights, is not made by its last projection.
+        # The other output of attention, its weights, does not come from its last projection.
         attends = op.name == "multi_head_attention_forward"
         found = _multi_head(op, closed[0], shapes, weights=False) if attends else None
     if found is None:
@@ -61,7 +62,7 @@ def closed_inputs(
 
 
 def _moved(sources: Sequence[Tensor], closed: Sequence[Tensor], shapes: Shapes) -> list[Tensor]:
-    """The inputs of a function that only moves numbers; one that goes nowhere is closed."""
+    """Return closed inputs of a function that only moves numbers; unused numbers are closed."""
     sizes = [shape.numel() for shape in shapes]
     everything = torch.ones(1 + sum(sizes), dtype=torch.bool)
     for source, mask in zip(sources, closed, strict=True):
@@ -78,7 +79,7 @@ def _elementwise(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
 
 
 def _reduced(mask: Tensor, shape: torch.Size) -> Tensor:
-    """The mask of a tensor that was broadcast: closed where all its copies are."""
+    """Reduce a mask to the shape of a tensor that was broadcast: closed if all copies are."""
     while mask.dim() > len(shape):
         mask = mask.all(0)
     for axis, size in enumerate(shape):
@@ -88,19 +89,19 @@ def _reduced(mask: Tensor, shape: torch.Size) -> Tensor:
 
 
 def _by_channel(out: Tensor) -> Tensor:
-    """Channels `[C]` that are closed everywhere."""
+    """Return the channels `[C]` that are closed everywhere, of a mask `[B, C, …]`."""
     return out.transpose(0, 1).flatten(1).all(1)
 
 
 def _by_last(out: Tensor) -> Tensor:
-    """Units `[U]` of the last axis that are closed everywhere."""
+    """Return the units `[U]` of the last axis that are closed everywhere."""
     return out.reshape(-1, out.shape[-1]).all(0)
 
 
 def _rows(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
-    """A layer's rows of weight and bias by their units, and its input only as a whole.
+    """Close rows of weight and bias by unit, and the input as a whole if all units are closed.
 
-    So it is for Linear, and for each group of a convolution or group norm, whose channels mix.
+    This holds for Linear, and for each group of a convolution or group norm, whose channels mix.
     """
     if op.name in UNITS_LAST:
         units = _by_last(out)
@@ -116,14 +117,14 @@ def _rows(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
 
 
 def _by_group(units: Tensor, groups: int, shape: torch.Size) -> Tensor:
-    """The input `[B, channels, …]` of a layer, closed in the groups whose units all are."""
+    """Close the input `[B, channels, …]` of a layer in those groups whose units are all closed."""
     by_group = units.view(groups, -1).all(1)
     channels = by_group.repeat_interleave(shape[1] // groups)
     return row_mask(channels, shape[1:]).expand(shape)
 
 
 def _transposed(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
-    """Transposed convolutions, whose weight is `[in, out / groups, …]`."""
+    """Handle transposed convolutions, whose weight is `[in, out / groups, …]`."""
     units = _by_channel(out)
     data = _by_group(units, len(units) // shapes[1][1], shapes[0])
     bias = (row_mask(units, shape) for shape in shapes[2:])
@@ -131,7 +132,7 @@ def _transposed(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
 
 
 def _by_single_channel(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
-    """Pooling and batch norm: examples may be mixed, channels are not."""
+    """Handle pooling and batch norm, which may mix examples but not channels."""
     channels = _by_channel(out)
     data = row_mask(channels, shapes[0][1:]).expand(shapes[0])
     return [data, *(row_mask(channels, shape) for shape in shapes[1:])]
@@ -142,13 +143,13 @@ def _embedding(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
 
 
 def _layer_norm(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor]:
-    """Gain and bias act on single units, the statistics on all."""
+    """Close gain and bias by unit, and the input as a whole, because statistics mix its units."""
     whole = torch.full(shapes[0], bool(out.all()))
     return [whole, *(_reduced(out, shape) for shape in shapes[1:])]
 
 
 def _product(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
-    """`a @ b`: a row of `a` makes a row of the product, a column of `b` a column."""
+    """Handle `a @ b`: a row of the product depends on a row of `a`, a column on a column of `b`."""
     if len(shapes) != 2 or len(shapes[0]) < 2 or len(shapes[1]) < 2:
         return None
     (*_, n, k), (*_, m) = shapes
@@ -158,15 +159,15 @@ def _product(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
 
 
 def _sum_and_product(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
-    """`c + a @ b`."""
+    """Handle `c + a @ b`."""
     product = _product(op, out, shapes[1:])
     return None if product is None else [_reduced(out, shapes[0]), *product]
 
 
 def _einsum(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
-    """A sum of products over named axes: a number is closed where all are that it is a factor of.
+    """Handle a sum of products over named axes: close a number if all results that use it are.
 
-    Equations with an ellipsis, a repeated axis or none for the result have no rule here.
+    Equations with an ellipsis, a repeated axis or no result have no rule here.
     """
     given = [option for option in op.options if isinstance(option, str)]
     factors, arrow, made = given[0].replace(" ", "").partition("->") if given else ("", "", "")
@@ -186,9 +187,9 @@ def _einsum(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
 
 
 def _attention(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
-    """`softmax(q kᵀ) v` with heads on the axis before the last two.
+    """Handle `softmax(q kᵀ) v` with heads on the third axis from the end.
 
-    Where there are fewer heads of keys and values, each belongs to several of the queries.
+    With fewer heads of keys and values, each of these serves several heads of queries.
     """
     if len(shapes) != 3 or shapes[0][:-2] != out.shape[:-2] or shapes[1][:-2] != shapes[2][:-2]:
         return None
@@ -211,10 +212,13 @@ def _softmax(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
 
 
 def _multi_head(op: Op, out: Tensor, shapes: Shapes, weights: bool = True) -> list[Tensor]:
-    """`nn.MultiheadAttention`: rows of the last projection; everything else as a whole.
+    """Handle `nn.MultiheadAttention`: close rows of the last projection, and all else as a whole.
 
     Args:
-        weights: Whether its attention weights are closed, too.
+        op: The operation.
+        out: Closed numbers of its output.
+        shapes: Shapes of its inputs.
+        weights: Whether the attention weights that it returns are closed too.
     """
     rows = _by_last(out)
     found = [torch.full(shape, weights and bool(rows.all())) for shape in shapes]
@@ -228,7 +232,7 @@ def _multi_head(op: Op, out: Tensor, shapes: Shapes, weights: bool = True) -> li
 
 
 def _weight_norm(op: Op, out: Tensor, shapes: Shapes) -> list[Tensor] | None:
-    """`g v / ‖v‖` with a norm for each row."""
+    """Handle `g v / ‖v‖` with a norm for each row."""
     if op.options and op.options[-1] != 0:
         return None
     rows = out.flatten(1).all(1)

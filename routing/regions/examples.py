@@ -1,4 +1,4 @@
-"""Run a network on an example, whatever it takes and returns."""
+"""Run a network on an example, whatever inputs it takes and outputs it returns."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def learning(model: nn.Module) -> Iterator[None]:
-    """Run a model as when it learns, with gradients; restore modes, buffers and random states.
+    """Run a model in training mode with gradients; restore modes, buffers and random states.
 
-    Batch norm and dropout stay in evaluation mode, where they read what they read in training.
+    Batch norm and dropout stay in evaluation mode, because they read the same tensors there.
     """
     modes = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
@@ -49,7 +49,7 @@ def learning(model: nn.Module) -> Iterator[None]:
 
 
 def as_inputs(example: Any) -> tuple[Any, ...]:
-    """Return the model's positional arguments: an example is one of them, or a tuple of all."""
+    """Return an example as the tuple of the model's positional arguments."""
     return example if isinstance(example, tuple) else (example,)
 
 
@@ -60,7 +60,7 @@ def outputs_of(model: nn.Module, example: Any) -> list[Tensor]:
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Return all tensors in nested tuples, lists, mappings and dataclasses, in order."""
+    """Yield all tensors in nested tuples, lists, mappings and dataclasses, in order."""
     if isinstance(value, Tensor):
         yield value
         return

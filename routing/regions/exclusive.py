@@ -1,8 +1,8 @@
-"""Find the elements of parameters that act through a region's units alone, in the recorded graph.
+"""Find the elements of parameters that act only through a region's units, in the recorded graph.
 
-An example that is routed away from a region sends exactly no gradient to them. The recorded
-operations are followed from the last to the first, and for every number it is noted whether each
-way from it to the model's outputs passes a mask of the region.
+An example that is routed away from a region sends exactly no gradient to these elements. The search
+goes through the recorded operations from last to first. It notes for every number whether it is
+closed: whether each way from it to the model's outputs passes a mask of the region.
 """
 
 from __future__ import annotations
@@ -21,30 +21,35 @@ from chisel.routing.regions.region import Part, Region
 from chisel.routing.sites.layers import column_mask, row_mask
 
 _ROWS = LAYERS | {"matmul", "bmm", "mm", "einsum"}
-"""Functions whose weights have rows or columns for units. Others may share one number."""
+"""Functions whose weights have rows or columns for units. Weights of others may be shared by all
+units."""
 
 
 class Exclusive(NamedTuple):
-    """Elements of parameters, by name, as masks (bool, in the parameter's shape)."""
+    """Elements of parameters as masks by parameter name (bools in the parameter's shape)."""
 
     regions: dict[str, dict[str, Tensor]]
-    """By region, those that act through its units alone; only parameters that have such."""
+    """Elements that act only through a region's units, by region; parameters with none are left
+    out."""
     idle: dict[str, Tensor]
-    """Those that act through nothing, such as the weights of a layer whose output is not used."""
+    """Elements that act on no output, such as the weights of a layer whose output is not used."""
     makers: dict[str, dict[frozenset[str], str]]
-    """By region, the parameters of which one operation makes units of it, with its name."""
+    """Names of the parameters from which one operation computes units, with the operation's name,
+    by region."""
 
     def loose(self, region: str) -> tuple[str, str] | None:
-        """Return a parameter that makes units of a region though no element acts through them
-        alone, and the operation; None if there is none.
+        """Find an operation that computes units of a region from parameters that act elsewhere too.
+
+        Returns:
+            One of these parameters, and the operation's name; None if there is no such operation.
         """
         for names, operation in self.makers[region].items():
             if names.isdisjoint(self.regions[region]):
-                return max(names), operation  # rather a weight than a bias
+                return max(names), operation  # prefers weights to biases
         return None
 
     def and_in(self, other: Exclusive) -> Exclusive:
-        """Return what holds in both of two recordings, where something may be idle in one."""
+        """Return what holds in both of two recordings; what is idle in one may act in the other."""
         idle = {name: mask & other.idle[name] for name, mask in self.idle.items()}
         regions = {}
         for region in self.regions:
@@ -59,11 +64,11 @@ class Exclusive(NamedTuple):
 
 
 def exclusive(model: nn.Module, recording: Recording, regions: Mapping[str, Region]) -> Exclusive:
-    """Find the elements of parameters that act through the units of single regions alone.
+    """Find the elements of parameters that act only through the units of one region.
 
     Args:
         model: The network that was recorded.
-        recording: Of all activation sites of the regions.
+        recording: Recording with all activation sites of the regions.
         regions: Regions resolved on that network.
     """
     nothing = _Sweep(model, recording, ())
@@ -80,22 +85,22 @@ def exclusive(model: nn.Module, recording: Recording, regions: Mapping[str, Regi
 
 
 def closed_before(recording: Recording, parts: Sequence[Part]) -> dict[int, Tensor]:
-    """Find the numbers that become these parts' units without meeting another number on the way.
+    """Find the numbers that become units of these parts without being combined with others.
 
     Returns:
-        By value a mask in its shape. The search ends at layers.
+        Bools in the value's shape, by number of the value. The search ends at layers.
     """
     return _Sweep(None, recording, parts).closed
 
 
 class _Sweep:
-    """Notes which numbers are closed, operation by operation, from the last to the first.
+    """Finds the closed numbers of a recording, going through operations from last to first.
 
     Args:
-        model: The network that was recorded; without it the sweep ends at layers.
-        recording: What is gone through.
-        parts: Where there are masks.
-        idle: The sweep without masks, if `makers` are looked for.
+        model: The network that was recorded; None ends the search at layers.
+        recording: The recording.
+        parts: Parts with masks.
+        idle: The sweep without masks; None leaves `makers` empty.
     """
 
     def __init__(
@@ -118,13 +123,13 @@ class _Sweep:
             self._take(op)
 
     def of(self, value: int) -> Tensor:
-        """Return which numbers of a value are closed; all of them if nothing reads the value."""
+        """Return which numbers of a value are closed; all of them if no operation reads it."""
         found = self.closed.get(value)
         shape = self._recording.shapes[value]
         return torch.ones(shape, dtype=torch.bool) if found is None else found
 
     def _take(self, op: Op) -> None:
-        """Note which numbers that an operation reads are closed behind it."""
+        """Note which numbers that an operation reads are closed after it."""
         if op.part is not None:
             behind = self.of(op.outputs[0])
             mine = op.part in self._parts
@@ -145,9 +150,10 @@ class _Sweep:
             self.closed[value] = self.of(value) & mask
 
     def _note_makers(self, op: Op, inputs: Sequence[Tensor], ruled: bool) -> None:
-        """Note of which parameters an operation on data makes numbers that become closed here.
+        """Note the parameters from which an operation on data computes numbers that are closed.
 
-        A parameter itself is used by other layers, too: it counts if no layer is behind this one.
+        A parameter may be used by other layers too. It counts if no other layer follows this one
+        before the region's units.
         """
         made = self._from_parameters
         if self._idle is None or all(value in made for value in op.inputs):
@@ -166,7 +172,7 @@ class _Sweep:
 
 
 def _close_weights(model: nn.Module, part: Part, op: Op, inputs: list[Tensor]) -> None:
-    """Close rows and columns of a layer's own weights whose gradient is masked for a part."""
+    """Close the rows and columns of a layer's weights whose gradient is masked for a part."""
     if part.at == "parameters" and part.module == op.module:
         for index, before in enumerate(inputs[1:3], start=1):
             inputs[index] = before | row_mask(part.mask, before.shape)

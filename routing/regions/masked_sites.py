@@ -1,4 +1,4 @@
-"""The places of a model at which gradient is masked, with the region of every unit."""
+"""Collect the places of a model at which gradient is masked, with the region of every unit."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from chisel.routing.sites import Site, own_axis
 
 @dataclass(frozen=True)
 class MaskedSite:
-    """A site at which all regions with units there are one mask."""
+    """A site with one mask for all regions that have units there."""
 
     site: Site
     where: str
-    """The site's name, which need not be made anew for every batch."""
+    """The site's name, stored so that it is not computed for every batch."""
     axis: int
     """Axis of the units."""
     owners: tuple[int, ...]
-    """The number of each unit's region; the last region's number + 1 for shared units."""
+    """Number of each unit's region, from 0; the number of regions for units of none."""
     own: int | None
-    """Axis of the layer's units; None if its type does not say it."""
+    """Axis of the layer's units; None if the layer's type does not say it."""
     copy: bool = True
-    """Whether what is behind the site may be changed in place."""
+    """Whether the model may later change the site's tensor in place, so that it must be copied."""
 
 
 @dataclass
 class LayerSite:
-    """A Linear or Conv2d whose rows or columns (or both) have owners."""
+    """A Linear or Conv2d whose rows or columns (or both) belong to regions."""
 
     rows: tuple[int, ...] | None = None
     columns: tuple[int, ...] | None = None
 
 
 def activation_sites(model: nn.Module, regions: Regions) -> list[MaskedSite]:
-    """Collect where activations are masked, in the order of declaration.
+    """Collect the sites at which activations are masked, in the order of declaration.
 
     Raises:
-        RoutingError: Two regions count the units of one tensor on different axes, or only one says
-            which element of a tuple has its units.
+        RoutingError: If two regions have the units of one tensor on different axes, or only one of
+            them says which element of a tuple has its units.
     """
     sites: dict[tuple[str, str, int | None], MaskedSite] = {}
     for number, region in enumerate(regions.values()):
@@ -64,7 +64,7 @@ def activation_sites(model: nn.Module, regions: Regions) -> list[MaskedSite]:
     for module, side, element in sites:
         if element is not None and (module, side, None) in sites:
             raise RoutingError(
-                f"the {side} of {module}: one part says element {element} and another none; say it "
+                f"the {side} of {module}: one part has element {element} and another none; give it "
                 "in both"
             )
     return list(sites.values())

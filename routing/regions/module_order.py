@@ -1,4 +1,4 @@
-"""What the order of a model's modules tells about their units, where no example has been run."""
+"""Guess layers that compute a module's units from the order of modules, without an example."""
 
 from __future__ import annotations
 
@@ -14,10 +14,16 @@ def producer(
     side: Side,
     through: tuple[type[nn.Module], ...] = ELEMENTWISE_MODULES,
 ) -> str | None:
-    """Return the layer whose row `u` alone makes unit `u` here, other than the module itself.
+    """Return another layer whose row `u` alone computes unit `u` of a module's input or output.
 
-    Inside an `nn.Sequential` that is the Linear or Conv2d before this place, if nothing but modules
-    of the types `through` is between. Elsewhere it is None.
+    In an `nn.Sequential` this is the Linear or Conv2d before that place, if only modules of the
+    types `through` lie between them. Otherwise it is None.
+
+    Args:
+        model: The network.
+        name: Name of the module.
+        side: Whether the units are in the module's output or its input.
+        through: Types of modules that compute each unit from the same unit.
     """
     parent_name, _, child_name = name.rpartition(".")
     parent = model.get_submodule(parent_name)
@@ -35,14 +41,14 @@ def producer(
 
 
 def neighbour_of(model: nn.Module, name: str, side: Side) -> tuple[nn.Module, int] | None:
-    """Find the nearest layer for a module that has no number of units of its own.
+    """Find the nearest layer of a module whose type says no number of units.
 
-    It is the one before, in order of registration; but the one after, if something that rearranges
-    units (a Flatten) comes between.
+    It is the layer before the module, in order of registration; or the layer after it, if a module
+    that rearranges units (such as a Flatten) lies between.
 
     Returns:
-        The layer that makes or reads the module's units, and how many they are, as far as the order
-        tells.
+        The layer that probably computes or reads the module's units, and their number; None if
+        there is none.
     """
     leaves = [(n, m) for n, m in model.named_modules() if not any(m.children())]
     inside = [i for i, (n, _) in enumerate(leaves) if n == name or n.startswith(f"{name}.")]

@@ -1,7 +1,7 @@
-"""What torch's functions and modules do to units, as tables.
+"""Tables of what torch's functions and modules do to units.
 
-Functions go by the names that `Op.name` has: torch's without underscores, so `relu` for `relu_`
-and `iadd` for `__iadd__`.
+Functions have the names of `Op.name`: torch's names without leading and trailing underscores, such
+as `relu` for `relu_` and `iadd` for `__iadd__`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOVING = frozenset(
 """Functions that only move numbers; `get` reads an attribute such as `T`."""
 
 MAY_SHARE = MOVING | {"contiguous", "to", "float", "type_as", "dropout", "detach", "requires_grad"}
-"""Functions that may return the memory that they were given."""
+"""Functions whose result may share memory with their argument."""
 
 ELEMENTWISE = frozenset(
     {
@@ -38,7 +38,7 @@ ELEMENTWISE = frozenset(
         *("itruediv", "tril", "triu", "requires_grad", "round", "floor", "ceil"),
     }
 )
-"""Functions that make each number of the numbers at the same place, broadcasting."""
+"""Functions that compute each number from the numbers at the same place, with broadcasting."""
 
 POOLING = {f"{kind}_pool{d}d": d for kind in ("max", "avg", "lp") for d in (1, 2, 3)} | {
     f"adaptive_{kind}_pool{d}d": d for kind in ("max", "avg") for d in (1, 2, 3)
@@ -61,27 +61,26 @@ UNITS_FIRST = {"batch_norm", "group_norm", "instance_norm", *SPATIAL}
 """Functions whose units are on axis 1 of what they return."""
 
 WEIGHT_AXES = {"linear": -1, "conv2d": 1}
-"""Functions with a weight `[out, in, …]`, and the axis of the units that they read and make."""
+"""Functions with a weight `[out, in, …]`, and the axis of units in their input and output."""
 
 KEEPS_ZERO = {
     *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh", "abs"),
     *("dropout", "dropout1d", "dropout2d", "neg", "square", "to", "float", "contiguous", "clone"),
     *("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "detach"),
 }
-"""Functions whose unit `u` is made of unit `u` alone, and is 0 if that is."""
+"""Functions that compute unit `u` from unit `u` alone, and return 0 for 0."""
 CHANGES_ZERO = {"sigmoid", "softplus", "exp"}
-"""Functions whose unit `u` is made of unit `u` alone, and isn't 0 where that is."""
+"""Functions that compute unit `u` from unit `u` alone, and return another number for 0."""
 UNITWISE = KEEPS_ZERO | CHANGES_ZERO | {"add", "sub", "mul", "div", "site"}
-"""Functions whose unit `u` is made of unit `u` of their arguments alone."""
+"""Functions that compute unit `u` from unit `u` of their arguments alone."""
 
 KEEPS_ZERO_MODULES = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
     *(nn.Tanh, nn.Identity, nn.Dropout, nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d),
     *(nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
 )
-"""Modules whose unit (or channel) `u` is made of unit `u` of the input alone, and is 0 if that is.
-"""
+"""Modules that compute unit (or channel) `u` from unit `u` alone, and return 0 for 0."""
 ELEMENTWISE_MODULES = (*KEEPS_ZERO_MODULES, nn.Softplus, nn.Sigmoid, nn.Hardtanh)
-"""Modules whose unit (or channel) `u` is made of unit `u` of the input alone."""
+"""Modules that compute unit (or channel) `u` from unit `u` alone."""
 REARRANGING_MODULES = (nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
-"""Modules behind which another axis has the units, or more or fewer of them."""
+"""Modules that move units to another axis or change their number."""

@@ -1,4 +1,4 @@
-"""Check that no unit, no row and no column of a weight belongs to two regions."""
+"""Check that no unit, and no row or column of a weight, belongs to two regions."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from chisel.routing.sites.layers import has_exact_gradient, innermost, widths
 def require_disjoint(
     model: nn.Module, regions: Regions, recording: Recording | None = None
 ) -> None:
-    """Check that nothing is claimed by two regions; one may claim things more than once.
+    """Check that no two regions share a unit, row or column; parts of one region may overlap.
 
     Args:
         model: The network.
         regions: Regions resolved on it.
-        recording: Of the regions' sites, if there is an example: then units are also followed
-            through what is between two modules.
+        recording: Recording of the regions' sites, if there is an example. With it, units are also
+            followed from one module to another.
 
     Raises:
-        RoutingError: Two regions claim the same thing.
+        RoutingError: If two regions share something.
     """
     claims: dict[str, dict[int, str]] = {}
     for region in regions.values():
@@ -46,7 +46,7 @@ def require_disjoint(
 
 
 def _require_apart(regions: Regions, recording: Recording) -> None:
-    """Check that no unit at one region's site goes on to be another region's."""
+    """Check that no unit at one region's site becomes a unit of another region."""
     idle = closed_before(recording, ())
     values = {op.part: op.inputs[0] for op in recording.ops if op.part is not None}
     parts = {name: [p for p in r.parts if p in values] for name, r in regions.items()}
@@ -64,13 +64,13 @@ def _require_apart(regions: Regions, recording: Recording) -> None:
 
 def _overlap(one: str, other: str, unit: int, where: str) -> RoutingError:
     return RoutingError(
-        f"regions {one} and {other} both have unit {unit} of {where}; a unit belongs to one region "
-        "at most"
+        f"regions {one} and {other} both have unit {unit} of {where}; a unit belongs to at most "
+        "one region"
     )
 
 
 def _claimed(model: nn.Module, part: Part) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The places of a part, with the numbers it claims there."""
+    """Yield the places that a part has units, rows or columns in, with their numbers."""
     if part.at != "parameters":
         inner = innermost(model, part.module, part.side)
         yield replace(part.site, module=inner).where, part.units

@@ -20,12 +20,13 @@ from chisel.routing.sites.layers import (
 
 
 class Owned(dict[str, dict[str, Tensor]]):
-    """By parameter name and region, a mask (bool, in the parameter's shape, on the CPU) of its
-    elements.
+    """Masks of the elements that regions own, by parameter name and region.
+
+    A mask has bools in the parameter's shape, on the CPU.
     """
 
     unprotected: tuple[str, ...] = ()
-    """Regions that may move in steps in which no gradient of theirs is let through."""
+    """Regions that may change in steps whose gradient is routed away from them."""
 
 
 def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) -> Owned:
@@ -33,20 +34,20 @@ def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) ->
 
     A region owns
 
-    - of a layer whose output or parameters it has: the rows of weight and bias that make its units;
-    - of the layer before an activation that it has (in an `nn.Sequential`, with nothing but
-      elementwise modules between): the same;
-    - of a module whose whole output it has (not an element of it): all parameters inside;
-    - of consumers: the columns that read its units;
-    - where the network was recorded: all elements that act through its units alone.
+    - in a layer whose output or parameters it has: the rows of weight and bias that compute its
+      units;
+    - in the layer before an activation function whose output it has (in an `nn.Sequential`, with
+      only elementwise modules between): the same;
+    - in a module whose whole output it has (not an element of it): all parameters;
+    - in consumers: the columns that read its units;
+    - if the network was recorded: all elements that act only through its units.
 
-    Rows of one region and columns of another cross: such an element is masked by both, and belongs
-    to both.
+    An element in a row of one region and a column of another belongs to both, and both mask it.
 
     Args:
         model: The network.
         regions: Regions resolved on it.
-        found: What `exclusive` found, if there is a recording.
+        found: Result of `exclusive`, if there is a recording.
     """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     claims = [
@@ -65,9 +66,10 @@ def owned(model: nn.Module, regions: Regions, found: Exclusive | None = None) ->
 
 
 def maker(model: nn.Module, part: Part) -> str | None:
-    """Return the layer whose rows make the part's units: its module, or one before an activation.
+    """Return the layer whose rows compute a part's units.
 
-    None if there is no such layer, or its weight is computed (`weight_norm`).
+    It is the part's module, or a layer before it if the module is an activation function. None if
+    there is no such layer, or its weight is computed (`weight_norm`).
     """
     if part.at == "parameters":
         return part.module
@@ -79,13 +81,13 @@ def maker(model: nn.Module, part: Part) -> str | None:
         return None
     layer = model.get_submodule(name)
     made = widths(layer)
-    assert made is not None  # layers make units
+    assert made is not None  # a layer has a number of units
     fits = counts_units(layer, part.axis) and part.size == made.output
     return name if fits and "weight" in layer._parameters else None
 
 
 def _elements(model: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
-    """Parameters, each with a mask of the elements that a part owns by its modules."""
+    """Yield parameters of a part's modules, each with a mask of the elements that the part owns."""
     layer = maker(model, part)
     if layer is not None:
         yield from _rows(model.get_submodule(layer), part)
@@ -98,7 +100,7 @@ def _elements(model: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _rows(module: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
-    """Elements of weight and bias that make a part's units of the output."""
+    """Yield weight and bias of a layer, each with a mask of the elements that compute the units."""
     transposed = isinstance(module, nn.modules.conv._ConvTransposeNd)
     transposed |= is_transposed_linear(module)  # its weight is [in, out / groups, …]
     for parameter in module.parameters(recurse=False):

@@ -1,4 +1,4 @@
-"""Find the weights that read the units of a part, whether or not others are mixed in before."""
+"""Find the weights that read the units of a part, even if other units were mixed in before."""
 
 from __future__ import annotations
 
@@ -16,33 +16,39 @@ from chisel.routing.sites.layers import column_mask, row_mask
 
 
 class Reader(NamedTuple):
-    """An operation with weights that some units of a part reach."""
+    """An operation with weights that reads units of a part."""
 
     op: Op
     weight: str
     elements: Tensor
-    """A mask in the weight's shape, true where the weight is multiplied with those units."""
+    """Bools in the weight's shape, true for elements that are multiplied with these units."""
     mixed_by: str | None
-    """The operation that mixed other units in before; then all elements read the part's."""
+    """Name of an operation that mixed other units in before; then all elements read the part's."""
 
 
 class _Units(NamedTuple):
-    """Where a part's units are in a value."""
+    """The place of a part's units in a value."""
 
     chosen: Tensor
-    """`[size]`, true for the part's."""
+    """Bools `[size]`, true for the part's units."""
     axis: int
     run: int
-    """How many neighbouring indices belong to one unit (behind a Flatten)."""
+    """Number of neighbouring indices that belong to one unit (above 1 after a Flatten)."""
 
 
 def readers(
     model: nn.Module, recording: Recording, part: Part, others: Collection[Part] = ()
 ) -> Iterator[Reader]:
-    """Find the first operations with weights behind a part's site, in order.
+    """Find the first operations with weights after a part's site, in order.
 
-    They end the search: what they return is made of all units, not of the part's alone. Units that
-    pass the site of one of the `others` count as theirs from there on.
+    The search ends at them, because their results depend on all units. Units that reach the site of
+    one of the `others` belong to that part from there on.
+
+    Args:
+        model: The network that was recorded.
+        recording: Recording of the part's site.
+        part: The part.
+        others: Other parts whose units are left out.
     """
     units_in: dict[int, _Units | str] = {}
     for op in recording.ops:
@@ -74,7 +80,7 @@ def _at_site(part: Part, rank: int) -> _Units:
 
 
 def _behind(op: Op, recording: Recording, arriving: dict[int, _Units | str]) -> _Units | str:
-    """The units behind an operation, or its name if it mixes them with others."""
+    """Return the place of units after an operation, or its name if it mixes them with others."""
     for one in arriving.values():
         if isinstance(one, str):
             return one
@@ -94,7 +100,7 @@ def _behind(op: Op, recording: Recording, arriving: dict[int, _Units | str]) -> 
 
 
 def _elements(op: Op, recording: Recording, weight: Tensor, units: _Units | str) -> Tensor:
-    """The elements of a weight that meet the units."""
+    """Return a mask of the weight's elements that are multiplied with the units."""
     everything = torch.ones(weight.shape, dtype=torch.bool)
     if isinstance(units, str):
         return everything

@@ -1,4 +1,4 @@
-"""Record the operations of a network while an example passes it, as a graph of numbered values."""
+"""Record the operations of a network on an example, as a graph of numbered values."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from chisel.routing.regions.region import Part
 from chisel.routing.sites import Side, Site, Thread
 
 SITE = "site"
-"""Name of the operation that stands for data passing a part's site."""
+"""Name of the operation that marks a part's site."""
 
 
 @dataclass(frozen=True)
 class Op:
-    """One call of a torch function, or data passing a part's site."""
+    """A call of a torch function, or a tensor that passes a part's site."""
 
     name: str
-    """Torch's name without underscores: `conv2d`, `relu`, `add`; or `SITE`, or one of its own for
-    what no call shows."""
+    """Torch's name without underscores, such as `conv2d`, `relu` or `add`; `SITE`; or `share` and
+    `unseen` for changes that no call shows."""
     module: str
-    """The innermost named module in which it was called."""
+    """Name of the innermost module in which it was called."""
     inputs: tuple[int, ...]
     """Numbers of the values it reads, without parameters and buffers."""
     outputs: tuple[int, ...]
@@ -45,41 +45,41 @@ class Op:
     in_place: bool = False
     """Whether it changes a tensor that it reads."""
     sources: tuple[Tensor, ...] | None = None
-    """Where the numbers of each output come from, if the function only moves numbers.
+    """Origin of the numbers of each output, if the function only moves numbers; otherwise None.
 
-    One tensor for each output, in its shape: the index of each number among all numbers of
-    `tensors`, laid end to end and counted from 1; 0 is padding."""
+    For each output a tensor in its shape: the index of each number among all numbers of `tensors`
+    in a row, counted from 1; 0 is padding."""
 
 
 @dataclass
 class Recording:
-    """Operations in order, on values that are numbered as they appear."""
+    """Operations in order; the tensors that they read and return are values with a number."""
 
     ops: list[Op] = field(default_factory=list)
     shapes: dict[int, torch.Size] = field(default_factory=dict)
     outputs: tuple[int, ...] = ()
-    """The values that the model returns."""
+    """Numbers of the values that the model returns."""
     parameters: dict[str, int] = field(default_factory=dict)
-    """The value of each parameter that was read, by the parameter's first name."""
+    """Number of each parameter that was read, by the parameter's first name."""
     floating: set[int] = field(default_factory=set)
-    """Values of floating-point tensors, which gradient can pass."""
+    """Numbers of floating-point values, through which gradient can flow."""
     called: set[str] = field(default_factory=set)
     """Modules whose forward ran."""
     at: dict[tuple[str, Side, int | None], int] = field(default_factory=dict)
-    """The value at each module, side and element of a tuple; that of the last call where a module
-    ran several times."""
+    """Number of the value at each module, side and element of a tuple; if a module ran several
+    times, that of its last call."""
 
     def shape_at(self, module: str, side: Side, element: int | None = None) -> torch.Size | None:
-        """Return the shape of the tensor at a site; None if there is no such tensor of floats."""
+        """Return the shape of the tensor at a site; None if no tensor of floats is there."""
         value = self.at.get((module, side, element))
         return None if value is None else self.shapes[value]
 
     def makers(self) -> dict[int, Op]:
-        """Return the operation that made each value."""
+        """Return the operation that computed each value, by the value's number."""
         return {output: op for op in self.ops for output in op.outputs}
 
     def from_parameters(self) -> dict[int, frozenset[str]]:
-        """Return the values that are parameters, or computed of parameters alone, with these."""
+        """Return names of the parameters that values consist of, for values of parameters only."""
         made = {value: frozenset({name}) for name, value in self.parameters.items()}
         for op in self.ops:
             if all(value in made for value in op.inputs):
@@ -88,7 +88,7 @@ class Recording:
         return made
 
     def changed_in_place(self, part: Part) -> bool:
-        """Whether the model changes a part's tensor in place behind its site (`h += x`)."""
+        """Return whether the model later changes a part's tensor in place (`h += x`)."""
         shared: set[int] = set()
         for op in self.ops:
             here = op.part == part
@@ -104,18 +104,21 @@ class Recording:
 def record(
     model: nn.Module, example: Any, parts: Iterable[Part], *, learns: bool = False
 ) -> Recording:
-    """Run a model once and record what it does.
+    """Run a model once and record its operations.
 
     Args:
-        model: Any network; its modes and running statistics stay as they were.
-        example: Its input, or a tuple of its inputs.
-        parts: The parts whose sites are recorded.
-        learns: Whether it runs as when it learns, with gradients; otherwise in evaluation mode and
-            without. With gradients, values that come from functions which torch does not show
-            (`torch.vmap`) are noticed: they count as made of all values before them.
+        model: Any network; its modes and running statistics are restored.
+        example: An input of the model, or a tuple of its inputs.
+        parts: Parts whose sites are recorded.
+        learns: Run in training mode with gradients, instead of in evaluation mode without. With
+            gradients, the results of functions that torch does not show (`torch.vmap`) are noticed;
+            they count as computed from all earlier values.
+
+    Raises:
+        RoutingError: If inference mode is on, or another thread runs the model meanwhile.
     """
     if torch.is_inference_mode_enabled():
-        raise RoutingError("regions cannot be found in torch.inference_mode: leave it before")
+        raise RoutingError("regions cannot be found within torch.inference_mode: leave it first")
     recorder = _Recorder(model)
     with contextlib.ExitStack() as stack:
         stack.enter_context((learning if learns else evaluating)(model))
@@ -123,7 +126,7 @@ def record(
             recorder.known(tensor)
         for name, module in model.named_modules():
             if isinstance(module, torch.jit.ScriptModule):
-                continue  # nothing can be seen in it
+                continue  # its operations are not visible
             for handle in recorder.follow(name, module):
                 stack.callback(handle.remove)
         for part in parts:
@@ -135,7 +138,7 @@ def record(
 
 
 class _Recorder(TorchFunctionMode):
-    """Sees every torch function that is called, with the real tensors."""
+    """Records every call of a torch function, with its tensors."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -145,7 +148,7 @@ class _Recorder(TorchFunctionMode):
         self._weights = {id(tensor): name for name, tensor in named}
         self._parameters = {name for name, _ in model.named_parameters()}
         self._numbers: dict[int, int] = {}
-        self._kept: list[Tensor] = []  # an id is used again once its tensor is gone
+        self._kept: list[Tensor] = []  # keeps tensors alive, so that no id is reused
         self._stack = [""]
         self._here = Thread("another thread looks for regions in this model")
         self._paused = False
@@ -185,7 +188,7 @@ class _Recorder(TorchFunctionMode):
         return result
 
     def _share(self, changed: Sequence[Tensor]) -> None:
-        """Note that tensors which share memory with changed ones have changed as well."""
+        """Note that tensors which share memory with changed tensors have changed too."""
         memory = {_memory_of(tensor) for tensor in changed} - {None}
         same = {id(tensor) for tensor in changed}
         others = {id(t): t for t in self._kept if id(t) not in same and _memory_of(t) in memory}
@@ -194,12 +197,12 @@ class _Recorder(TorchFunctionMode):
             self._note_hidden("share", read, other)
 
     def _note_hidden(self, name: str, read: tuple[int, ...], made: Tensor) -> None:
-        """Note an operation that no call shows."""
+        """Note an operation that no call of a function shows."""
         op = Op(name, self._stack[-1], read, (self._new(made),), (), (), tensors=read)
         self.recording.ops.append(op)
 
     def _read(self, tensor: Tensor) -> int:
-        """Return the number of a value that is read, and note it if it is a parameter."""
+        """Return the number of a tensor that is read; note it if it is a parameter."""
         number = self.number(tensor)
         name = self._weights.get(id(tensor))
         if name in self._parameters:
@@ -207,7 +210,7 @@ class _Recorder(TorchFunctionMode):
         return number
 
     def number(self, tensor: Tensor) -> int:
-        """Return the number of the value that a tensor holds now."""
+        """Return the number of a tensor's current value."""
         known = self._numbers.get(id(tensor))
         if known is not None:
             return known
@@ -219,7 +222,7 @@ class _Recorder(TorchFunctionMode):
         return self._numbers[id(tensor)]
 
     def known(self, tensor: Tensor) -> None:
-        """Give a number to a tensor that the model is given."""
+        """Give a number to an input of the model."""
         self._new(tensor)
 
     def _new(self, tensor: Tensor) -> int:
@@ -232,7 +235,7 @@ class _Recorder(TorchFunctionMode):
         return number
 
     def follow(self, name: str, module: nn.Module) -> Iterator[Any]:
-        """Register hooks that keep track of the module in which functions are called."""
+        """Register hooks that note in which module functions are called; yield their handles."""
 
         def enter(module: nn.Module, args: tuple[Any, ...]) -> None:
             self._here.require()
@@ -247,7 +250,7 @@ class _Recorder(TorchFunctionMode):
         def note(side: Side, value: Any) -> None:
             elements = range(len(value)) if isinstance(value, tuple | list) else ()
             for element in (None, *elements):
-                with contextlib.suppress(RoutingError):  # no site: no tensor, or not of floats
+                with contextlib.suppress(RoutingError):  # raised if no tensor of floats is there
                     place = Site(name, side, element).place_in(module, value)
                     tensor = value if place is None else value[place]
                     self.recording.at[name, side, element] = self.number(tensor)
@@ -256,10 +259,10 @@ class _Recorder(TorchFunctionMode):
         yield module.register_forward_hook(leave)
 
     def site(self, part: Part) -> Callable[[Tensor], Tensor]:
-        """Return an edit that records a value at the part's site, and hands on a view of it.
+        """Return an edit that records a tensor at the part's site, and returns a view of it.
 
-        A view is another tensor, so that what happens to it is told from what happens to the value
-        on ways that don't pass the site.
+        The view is another tensor, so operations on it differ from operations on the tensor that
+        bypass the site.
         """
 
         def note(value: Tensor) -> Tensor:
@@ -275,7 +278,7 @@ class _Recorder(TorchFunctionMode):
 
 
 def _memory_of(tensor: Tensor) -> int | None:
-    """Return the address of a tensor's memory; None if it has none of its own."""
+    """Return the address of a tensor's memory; None if it has no storage."""
     try:
         return tensor.untyped_storage().data_ptr() or None
     except (NotImplementedError, RuntimeError):  # inside `torch.vmap`, sparse
@@ -288,10 +291,10 @@ def _sources_of(
     kwargs: Mapping[str, Any],
     returned: Sequence[Tensor],
 ) -> tuple[Tensor, ...] | None:
-    """Return where each number of each output comes from; None if the function computes something.
+    """Return the origin of each number of each output; None if the function computes numbers.
 
-    The function is called again on indices instead of numbers, counted from 1 over all tensors
-    among its arguments, so that padding is 0. Integer tensors stay as they are: they are indices.
+    The function is called again with indices in place of numbers, counted from 1 over all tensors
+    among its arguments, so that padding is 0. Integer arguments stay, because they are indices.
     """
     if func.__name__.strip("_") not in MOVING:
         return None

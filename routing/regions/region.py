@@ -1,4 +1,4 @@
-"""Regions: named sets of units of a network, resolved on the built model."""
+"""Regions: named sets of a network's units, resolved on the built model."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ At = Literal["output", "input", "parameters"]
 
 @dataclass(frozen=True)
 class Part:
-    """Some units at one place of the network."""
+    """Some units at one place of a network."""
 
     module: str
-    """Its dotted name in `model.named_modules()`."""
+    """Dotted name of the module in `model.named_modules()`."""
     at: At
-    """`output` and `input`: the gradient of the activation is routed, and with it everything
-    upstream. `parameters`: only the gradient of rows of weight and bias is."""
+    """`output` and `input`: route the gradient of the activation, and so of everything upstream.
+    `parameters`: route only the gradient of rows of weight and bias."""
     units: tuple[int, ...]
-    """Their indices, ascending."""
+    """Indices of the units, ascending."""
     axis: int
-    """Axis of the units in the module's output (input, if `at` is that); -1 is the last."""
+    """Axis of the units in the module's output (or input, as `at` says); -1 is the last."""
     size: int
-    """How many units that axis has."""
+    """Number of units on that axis."""
     consumers: tuple[str, ...] = ()
-    """Linear and Conv2d modules whose columns that read these units are routed as well."""
+    """Names of Linear and Conv2d modules; their columns that read these units are routed too."""
     element: int | None = None
-    """Number of the tensor with the units in a tuple, see `Site`."""
+    """Index of the tensor with the units in a tuple; see `Site`."""
 
     @property
     def whole(self) -> bool:
-        """Whether these are all units."""
+        """Whether the part has all units of the axis."""
         return len(self.units) == self.size
 
     @property
     def side(self) -> Side:
-        """Whether the units are in what the module reads or in what it returns."""
+        """Side of the module that has the units: its input or its output."""
         return "input" if self.at == "input" else "output"
 
     @property
     def site(self) -> Site:
-        """Where the units are."""
+        """The site of the units."""
         return Site(self.module, self.side, self.element, self.axis)
 
     @property
     def where(self) -> str:
-        """The place of the units, for messages."""
+        """Words for the place of the units, for messages."""
         return self.site.where
 
     @property
@@ -64,10 +64,17 @@ class Part:
         return mask
 
     def columns(self, model: nn.Module, consumer: str) -> Tensor:
-        """Return bools `[inputs]`: the consumer's input features (channels) that read these units.
+        """Return a mask of the input features (channels) of a consumer that read these units.
 
-        A Linear behind a Flatten reads several features of each unit: neighbouring ones of a
-        channel, but if the units were on the last axis, every `size`-th feature.
+        A Linear after a Flatten reads several features of each unit. Those of a channel are
+        neighbours; if the units were on the last axis, they are every `size`-th feature.
+
+        Args:
+            model: The network.
+            consumer: Name of a Linear or Conv2d.
+
+        Returns:
+            Bools `[inputs]`.
         """
         reads = widths(model.get_submodule(consumer))
         assert reads is not None  # `resolve` has checked it
@@ -102,7 +109,7 @@ class Regions(Mapping[str, Region]):
         return len(self._regions)
 
     def sites(self) -> list[Part]:
-        """Return the parts whose activations are routed, each once."""
+        """Return the parts at outputs and inputs, each once."""
         parts = [part for region in self.values() for part in region.parts]
         return list(dict.fromkeys(part for part in parts if part.at != "parameters"))
 
@@ -121,10 +128,10 @@ class Regions(Mapping[str, Region]):
 
 
 def region_named(regions: Mapping[str, Region], name: str) -> Region:
-    """Look a region up.
+    """Return the region of that name.
 
     Raises:
-        RoutingError: There is no such region.
+        RoutingError: If there is no such region.
     """
     if name not in regions:
         raise RoutingError(f"no region {name!r}; {hint(name, regions)}")
@@ -135,7 +142,7 @@ def parts_of(regions: Mapping[str, Region], names: Iterable[str]) -> list[Part]:
     """Return all parts of some regions.
 
     Raises:
-        RoutingError: There is no such region, or `names` is one name instead of a list.
+        RoutingError: If there is no such region, or `names` is a single name instead of a list.
     """
     if isinstance(names, str):
         raise RoutingError(f"give names of regions as a list: [{names!r}]")

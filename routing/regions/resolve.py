@@ -1,4 +1,4 @@
-"""Resolve regions: find on a built model what was declared by names and words."""
+"""Resolve regions: find the declared modules and units on a built model."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def resolve(model: nn.Module, regions: Mapping[str, Any], example: Any = None) -
 
     Args:
         model: Any network.
-        regions: By name a list of parts. Each part is a mapping with `module` (dotted name; `*` and
-            `?` stand for any letters, dots too), `at` (`output` by default, `input` or
-            `parameters`), `units` (see `parse_units`; by default all), `axis` of the units (by
-            default the layer's: the last of a Linear, LayerNorm, Embedding or attention, 1 of a
-            convolution or BatchNorm), `element` (number of the tensor, where a module returns or
-            reads several) and `consumers` (names of modules; see `Part`).
-        example: An input of the model (or a tuple of them). With it sizes and axes of activations
-            are looked up exactly. Without it they follow from the layers around, and are checked
-            when data first passes.
+        regions: A list of parts by name of the region. A part is a mapping with `module` (a dotted
+            name, in which `*` and `?` match any characters, also dots), `at` (`output`, the
+            default, `input` or `parameters`), `units` (see `parse_units`; by default all), `axis`
+            of the units (by default the layer's: the last of a Linear, LayerNorm, Embedding or
+            attention, 1 of a convolution or BatchNorm), `element` (index of the tensor, if a module
+            returns or reads several) and `consumers` (names of modules; see `Part`).
+        example: An input of the model, or a tuple of its inputs. It gives the exact sizes and axes
+            of activations. Without it they follow from neighbouring layers, and are checked when
+            the network first runs.
 
     Raises:
-        RoutingError: A module or unit doesn't exist, something is claimed twice, or, with an
-            example, the forward of a module is not called.
+        RoutingError: If a module or unit doesn't exist, if two regions share a unit, or, with an
+            example, if a module is never called.
     """
     return resolve_recorded(model, regions, example)[0]
 
@@ -46,10 +46,13 @@ def resolve(model: nn.Module, regions: Mapping[str, Any], example: Any = None) -
 def resolve_recorded(
     model: nn.Module, regions: Mapping[str, Any], example: Any = None
 ) -> tuple[Regions, Recording | None]:
-    """Resolve regions as `resolve` does, and record their sites if there is an example."""
+    """Resolve regions like `resolve`, and also return a recording of their sites.
+
+    The recording is None without an example.
+    """
     if not isinstance(regions, Mapping):
         raise RoutingError(f"regions: needs a list of parts by name, not {regions!r}")
-    # Sites are known only when sizes and axes are, so an example passes the model twice.
+    # Sites are known only after sizes and axes are, so the example runs twice.
     resolver = _Resolver(model, None if example is None else record(model, example, ()))
     resolved = Regions([resolver.region(name, parts) for name, parts in regions.items()])
     recording = None if example is None else record(model, example, resolved.sites())
@@ -96,7 +99,7 @@ class _Resolver:
                 yield self._activation(module, at, part)
 
     def _require_called(self, name: str) -> None:
-        """Refuse a module whose weights are used without calling it: it has no site."""
+        """Refuse a module that is not called, though its weights may be used: it has no site."""
         parent = self._model.get_submodule(name.rpartition(".")[0])
         attention = isinstance(parent, nn.MultiheadAttention)
         if attention or (self._recording is not None and name not in self._recording.called):
@@ -111,7 +114,7 @@ class _Resolver:
         return found
 
     def _layers(self, pattern: str, part: Mapping[str, Any]) -> list[str]:
-        """The layers that match, or those inside the one container that does."""
+        """Return the layers that match a pattern, or those inside the container that it names."""
         matching = self._matching(pattern)
         layers = [name for name in matching if has_exact_gradient(self._model.get_submodule(name))]
         if pattern != matching[0] or layers == matching:
@@ -121,8 +124,8 @@ class _Resolver:
         for option in ("units", "axis", "consumers"):
             if part.get(option):
                 raise RoutingError(
-                    f"{pattern} is no Linear or Conv2d: its parameters are routed whole, "
-                    f"without {option}"
+                    f"{pattern} is not a Linear or Conv2d: its parameters are routed as a whole, "
+                    f"so leave {option} out"
                 )
         return self._inside(pattern)
 
@@ -144,7 +147,7 @@ class _Resolver:
         layer = self._model.get_submodule(module)
         for option in ("axis", "element"):
             if part.get(option) is not None:
-                raise RoutingError(f"{module}: rows of a weight need no {option}")
+                raise RoutingError(f"{module}: rows of a weight need no {option}; leave it out")
         size = cast(Any, widths(layer)).output
         units = _units(part, size, f"the parameters of {module}")
         axis = -1 if isinstance(layer, nn.Linear) else 1
@@ -183,11 +186,16 @@ class _Resolver:
 
 
 def uncalled(name: str, attention: bool) -> str:
-    """Return the message for a module that cannot be a site, since its forward doesn't run."""
+    """Return the message about a module that cannot be a site, because its forward never runs.
+
+    Args:
+        name: Name of the module.
+        attention: Whether it belongs to an `nn.MultiheadAttention`.
+    """
     parent = name.rpartition(".")[0]
     if attention:
         return (
-            f"{name} is not called: nn.MultiheadAttention uses its weights by itself; route the "
+            f"{name} is not called: nn.MultiheadAttention uses its weights directly; route the "
             f"output of {parent}, or use a module that calls its projections"
         )
     return (
@@ -197,9 +205,9 @@ def uncalled(name: str, attention: bool) -> str:
 
 
 def _number(part: Mapping[str, Any], option: str) -> Any:
-    """Read a whole number, or the text of one, as it comes from a config file.
+    """Return an option of a part, converted from text if that is a whole number.
 
-    What is neither is returned as it is: `Site` refuses it.
+    Other values are returned as they are, and `Site` refuses them.
     """
     given: Any = part.get(option)
     is_text = isinstance(given, str) and given.removeprefix("-").isdecimal()
@@ -207,8 +215,10 @@ def _number(part: Mapping[str, Any], option: str) -> Any:
 
 
 def _units(part: Mapping[str, Any], size: int, what: str) -> tuple[int, ...]:
-    """Read which units a part has, and refuse one resolved on a network of another width."""
+    """Return the units of a part; refuse a part that was resolved on a network of another width."""
     if part.get("size", size) != size:
-        raise RoutingError(f"{what} has {size} units, not {part['size']} as where it was resolved")
+        raise RoutingError(
+            f"{what} has {size} units, not {part['size']} as the network that it was resolved on"
+        )
     units = part.get("units")
     return tuple(range(size)) if units is None else parse_units(units, size, what)

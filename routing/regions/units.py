@@ -1,4 +1,4 @@
-"""Parse the text that stands for a set of units: `"0:16,20,50%:75%"`."""
+"""Parse text for a set of units, such as `"0:16,20,50%:75%"`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ _GRAMMAR = "write indices, slices and percentages, as in '0:16,20,50%:75%'"
 
 
 def parse_units(units: str | int | Sequence[int], size: int, what: str) -> tuple[int, ...]:
-    """Turn text for units into indices, ascending and without repetition.
+    """Parse text for units into indices, ascending and without repetition.
 
-    A slice is Python's (`start:stop:step`, negative numbers count from the end), except that an
-    end out of range is an error instead of being clipped. A percentage may be an end of a slice and
-    is rounded to the nearest unit, so that `0%:50%` and `50%:100%` never share one.
+    Slices are Python's (`start:stop:step`, negative numbers count from the end), except that an end
+    out of range is an error. Start and stop may be percentages, which are rounded to the nearest
+    unit, so that `0%:50%` and `50%:100%` never share one.
 
     Args:
         units: Text, one index, or indices.
-        size: How many units there are.
-        what: Whose units they are, for messages: `"the output of fc"`.
+        size: Number of units.
+        what: The activation that has the units, for messages, such as `"the output of fc"`.
 
     Raises:
-        RoutingError: The text cannot be read, or means no unit or one that doesn't exist.
+        RoutingError: If the text cannot be read, or stands for no unit, or for one that doesn't
+            exist.
     """
     if isinstance(units, bool) or not isinstance(units, str | int | Sequence):
-        raise RoutingError(f"units of {what}: {units!r} is no set of units; {_GRAMMAR}")
+        raise RoutingError(f"units of {what}: {units!r} is not a set of units; {_GRAMMAR}")
     if isinstance(units, str):
         words: Sequence[str | int] = units.split(",")
     else:
@@ -75,4 +76,4 @@ def _end(end: str, word: str, size: int, what: str) -> int | None:
 
 
 def _out_of_range(word: str, size: int, what: str) -> RoutingError:
-    return RoutingError(f"units of {what}: {word!r} is out of range, it has {size} units")
+    return RoutingError(f"units of {what}: {word!r} is out of range; there are {size} units")

@@ -1,4 +1,4 @@
-"""Sites: where in a network something is read, edited, routed or ablated."""
+"""Sites: places in a network that are read, edited, routed or ablated."""
 
 from chisel.routing.sites.editing import Edit, Rewrite, Thread, edit_at, editing
 from chisel.routing.sites.layers import Side, is_transposed_linear

@@ -1,4 +1,4 @@
-"""Read or replace the tensors at sites while a network runs, for the thread that asked for it."""
+"""Read or replace the tensors at sites while a network runs, in one thread."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from chisel.routing.errors import RoutingError
 from chisel.routing.sites.site import Site, own_axis, with_tensor
 
 Edit = Callable[[Tensor], Tensor | None]
-"""Returns what replaces the tensor at a site; None leaves it."""
+"""Function from the tensor at a site to its replacement; None leaves it."""
 Rewrite = Callable[[Any], Any]
-"""From what a module reads or returns to what replaces it; None leaves it."""
+"""Function from a module's arguments or output to their replacement; None leaves them."""
 
 
 def edit_at(
@@ -30,18 +30,18 @@ def edit_at(
     applies: Callable[[], bool] | None = None,
     around: Callable[[Rewrite], Rewrite] | None = None,
 ) -> RemovableHandle:
-    """Let every tensor that passes a site go through `edit` until the handle is removed.
+    """Apply `edit` to every tensor at a site until the handle is removed.
 
     Args:
         model: The network.
-        site: Where. With positions, the edit gets and returns the tokens there.
-        edit: What is done.
-        applies: Says before each call whether anything is done; it may raise.
-        around: Decorates the function that is called with what the module reads or returns, so that
-            its errors can be turned into others.
+        site: The site. With positions, `edit` gets and returns only the tokens there.
+        edit: Function from the tensor to its replacement.
+        applies: Called before each edit; returns whether to apply it, and may raise. None: always.
+        around: Decorator of the function that gets the module's arguments or output, for example to
+            convert its errors.
 
     Raises:
-        RoutingError: While the network runs, if the site is in nothing that passes.
+        RoutingError: While the network runs, if its tensors have no such site.
     """
     module, own = model.get_submodule(site.module), own_axis(model, site)
 
@@ -73,20 +73,20 @@ def editing(
     watched: Iterable[nn.Module],
     around: Callable[[Rewrite], Rewrite] | None = None,
 ) -> Iterator[Callable[[], list[Site]]]:
-    """Within the context, let tensors at sites go through edits, in the order given.
+    """Apply edits to tensors at sites within the context, in the order given.
 
-    Only the thread that entered may run the edited modules meanwhile: another one would get the
-    edits too, so it is refused. Recomputation in a backward pass counts as this thread's. In copies
-    of the model that are made within the context the edits end with it as well.
+    Only the thread that entered may run the edited modules meanwhile; another thread would get the
+    edits too, so it is refused. Recomputation in a backward pass counts as this thread's. Copies of
+    the model that are made within the context have no edits after it.
 
     Args:
         model: The network, not compiled.
-        edits: Sites with what is done there.
-        watched: The network has run when one of these modules has.
+        edits: Sites, each with its edit.
+        watched: Modules; the network counts as run when one of them has run.
         around: As for `edit_at`.
 
     Yields:
-        A function that returns the sites which nothing has passed, if the network has run.
+        A function that returns the sites at which no tensor passed although the network ran.
     """
     here, ran, is_open = Thread(), False, True
     passed: set[int] = set()
@@ -121,36 +121,39 @@ def editing(
 
 
 class Thread:
-    """The thread that made this object, or took it over, for what only one thread may use.
+    """The thread that made this object or took it over, which alone may use something.
 
-    Backward passes count as that thread's, since autograd recomputes activations (checkpointing) in
-    threads of its own, which don't say whose pass they run.
+    Backward passes count as that thread's: autograd recomputes activations (checkpointing) in other
+    threads, which don't say whose pass they run.
 
     Args:
-        refusal: What another thread is told: what this one does.
+        refusal: Beginning of the message for another thread: what this thread does.
     """
 
     def __init__(self, refusal: str = "") -> None:
         self._thread, self._ident, self._refusal = threading.current_thread(), get_ident(), refusal
 
     def __call__(self) -> bool:
-        """Return whether it is running now."""
+        """Return whether this thread is running now."""
         return get_ident() == self._ident or torch._C._current_graph_task_id() != -1
 
     def require(self) -> None:
-        """Check that it is running now.
+        """Check that this thread is running now.
 
         Raises:
-            RoutingError: It is not.
+            RoutingError: If another thread is.
         """
         if not self():
             raise RoutingError(f"{self._refusal}: give each thread a copy of the model")
 
     def take_over(self, *, in_use: bool) -> None:
-        """Let the running thread be this one.
+        """Make the running thread this object's.
+
+        Args:
+            in_use: Whether the object's present thread still uses what it alone may use.
 
         Raises:
-            RoutingError: Another one, which has not ended, uses what belongs to it.
+            RoutingError: If that is so, and that thread is another one and has not ended.
         """
         if in_use and self._thread.is_alive():
             self.require()

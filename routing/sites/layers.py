@@ -1,4 +1,4 @@
-"""What a layer itself says about its units: how many, on which axis, in which weights."""
+"""Read a layer's units off its type and attributes: their number, axis and weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 Side = Literal["output", "input"]
-"""Whether something is in what a module returns, or in what it reads."""
+"""Side of a module: what it returns (`output`), or its positional arguments (`input`)."""
 
 _WIDTHS = (
     (nn.Linear, "in_features", "out_features"),
@@ -17,19 +17,19 @@ _WIDTHS = (
     (nn.GroupNorm, "num_channels", "num_channels"),
     (nn.MultiheadAttention, "embed_dim", "embed_dim"),
 )
-"""Types of layers, with the attributes that hold the numbers of units they read and make."""
+"""Types of layers, with their attributes for the numbers of input and output units."""
 _UNITS_LAST = (nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.MultiheadAttention)
 
 
 class Widths(NamedTuple):
-    """How many units go into a layer, and how many come out of it."""
+    """Numbers of input and output units of a layer."""
 
     input: int
     output: int
 
 
 def widths(module: nn.Module) -> Widths | None:
-    """Return a layer's numbers of units; None for a module without such numbers."""
+    """Return a layer's numbers of units; None for a module that has none."""
     for kind, reads, makes in _WIDTHS:
         if isinstance(module, kind):
             return Widths(getattr(module, reads), getattr(module, makes))
@@ -43,9 +43,9 @@ def widths(module: nn.Module) -> Widths | None:
 def axis_of(module: nn.Module) -> int | None:
     """Return the axis of a layer's units; None for a module whose type does not say it.
 
-    It is the last axis of Linear, Embedding, LayerNorm and RMSNorm of one axis, attention and
-    GPT-2's `Conv1D`; the one before the places of convolutions; axis 1 of batch, instance and group
-    norm. It is unknown for activation functions, containers and the like.
+    For Linear, Embedding, attention, GPT-2's `Conv1D`, and LayerNorm and RMSNorm over one axis it
+    is the last. For convolutions it is the axis before the spatial ones. For batch, instance and
+    group norm it is axis 1. It is unknown for activation functions, containers and others.
     """
     if isinstance(module, nn.modules.conv._ConvNd):
         return -1 - len(module.kernel_size)
@@ -57,7 +57,7 @@ def axis_of(module: nn.Module) -> int | None:
 
 
 def innermost(model: nn.Module, module: str, side: Side) -> str:
-    """Return the innermost module that has the same output (input).
+    """Return the name of the innermost module with the same output (or input, as `side` says).
 
     The output of an `nn.Sequential` is that of its last child, and its input that of its first.
     """
@@ -68,44 +68,43 @@ def innermost(model: nn.Module, module: str, side: Side) -> str:
 
 
 def counts_units(module: nn.Module, axis: int) -> bool:
-    """Whether a layer's units are on this axis of its input and output; `widths` is their number.
+    """Return whether `widths` counts the units on this axis of a layer's input and output.
 
-    Axis 1 of a Linear is the last one if its data are `[B, F]`. Other data are refused when they
-    pass.
+    Axis 1 of a Linear is its last axis if its input is `[B, F]`; other inputs are refused when the
+    network runs.
     """
     own = axis_of(module)
     return widths(module) is not None and own is not None and axis in (1, own)
 
 
 def has_exact_gradient(module: nn.Module) -> bool:
-    """Whether the gradient of this module's weight can be scaled per example.
+    """Return whether the gradient of this module's weight can be scaled per example.
 
-    That holds for a Linear or Conv2d whose weight is a parameter and isn't computed
-    (`weight_norm`).
+    It can for a Linear or Conv2d whose weight is a parameter and not computed (`weight_norm`).
     """
     weight = module._parameters.get("weight")
     return isinstance(module, nn.Linear | nn.Conv2d) and weight is not None
 
 
 def is_transposed_linear(module: nn.Module) -> bool:
-    """Whether this is a `Conv1D` as in GPT-2: a Linear whose weight is `[in, out]`."""
+    """Return whether this is a `Conv1D` of GPT-2, a linear layer whose weight is `[in, out]`."""
     return type(module).__name__ == "Conv1D" and isinstance(getattr(module, "nf", None), int)
 
 
 def row_mask(units: Tensor, shape: torch.Size) -> Tensor:
-    """Spread a mask `[n]` of units over a tensor `[n, …]` whose first axis counts them."""
+    """Expand a mask `[n]` of units to a shape `[n, …]` that has the units on its first axis."""
     return units.view(-1, *[1] * (len(shape) - 1)).expand(shape)
 
 
 def column_mask(units: Tensor, shape: torch.Size) -> Tensor:
-    """Spread a mask of units over a weight `[m, units / groups, …]` of a layer with groups.
+    """Expand a mask of units to the shape `[m, units / groups, …]` of a weight with groups.
 
-    The first `m / groups` rows belong to the first group of units, and so on: the columns of a
-    convolution read its input channels in this way, and those of a transposed one make its outputs.
+    The first `m / groups` rows belong to the first group of units, and so on. This is how columns
+    of a convolution read its input channels, and those of a transposed one compute its outputs.
 
     Args:
         units: Bools `[units]`.
-        shape: The weight's.
+        shape: Shape of the weight.
     """
     groups = len(units) // shape[1]
     by_row = units.view(groups, 1, shape[1]).expand(groups, shape[0] // groups, shape[1])

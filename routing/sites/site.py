@@ -1,4 +1,4 @@
-"""A site, and which tensor, axis and positions it means in what a module reads or returns."""
+"""A site, and the tensor, axis and positions that it selects from a module's input or output."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from chisel.routing.sites.layers import Side, axis_of, innermost
 
 @dataclass(frozen=True)
 class Site:
-    """Where in a network something is read, edited, routed or ablated.
+    """A place in a network that is read, edited, routed or ablated.
 
     Example:
-        `Site("blocks.3", element=0, positions=[-1])` is the hidden state of the last token behind a
+        `Site("blocks.3", element=0, positions=[-1])` is the hidden state of the last token after a
         block that returns a tuple.
 
     Raises:
-        RoutingError: A value can mean no site of any network.
+        RoutingError: If a value is impossible in any network.
     """
 
     module: str
-    """The module's dotted name in `model.named_modules()`."""
+    """Dotted name of the module in `model.named_modules()`."""
     side: Side = "output"
-    """Whether the tensor is in what the module returns or among its positional arguments."""
+    """Whether the tensor is in the module's output or among its positional arguments."""
     element: int | None = None
-    """Number of the tensor in a tuple or list, or among the arguments, from 0. None: there is one
-    tensor of floats, or it is the first that `nn.MultiheadAttention` returns."""
+    """Index of the tensor in a tuple or list, or among the arguments. None: the only tensor of
+    floats, or the first that `nn.MultiheadAttention` returns."""
     axis: int | None = None
-    """Axis of the units; -1 is the last. None: that of the layer, or axis 1 of `[B, units]` and of
-    images `[B, units, H, W]`."""
+    """Axis of the units; -1 is the last. None: the layer's, or axis 1 of `[B, units]` and of images
+    `[B, units, H, W]`."""
     positions: Sequence[int] | None = None
-    """Tokens of an activation `[B, T, units]` or `[B, units, T]`; -1 is the last. None: all."""
+    """Positions of tokens in `[B, T, units]` or `[B, units, T]`; -1 is the last. None: all."""
 
     def __post_init__(self) -> None:
         if self.side not in ("output", "input"):
-            raise RoutingError(f"side: {self.side!r} is no side; give output or input")
+            raise RoutingError(f"side: {self.side!r} is not a side; give output or input")
         if self.element is not None and (not _is_index(self.element) or self.element < 0):
             raise RoutingError(
-                f"element: {self.element!r} is no element of a tuple; 0 is the first"
+                f"element: {self.element!r} is not an index of a tuple; 0 is the first"
             )
         if self.axis is not None and (not _is_index(self.axis) or self.axis == 0):
             raise RoutingError(
-                f"axis: {self.axis!r} is no axis of units; 0 is the batch, -1 the last"
+                f"axis: {self.axis!r} is not an axis of units; 0 is the batch, -1 the last"
             )
         if self.positions is not None:
             # A tuple, so that a site has a hash.
@@ -54,22 +54,26 @@ class Site:
 
     @property
     def where(self) -> str:
-        """The place of the tensor, for messages."""
+        """Words for the site, for messages."""
         element = "" if self.element is None else f"element {self.element} of "
         positions = "" if self.positions is None else f" at {list(self.positions)}"
         return f"{element}the {self.side} of {self.module}{positions}"
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the module and what is not the default, in plain values that `Site(**…)` takes."""
+        """Return the fields that are not defaults as plain values that `Site(**…)` takes."""
         return {f.name: vars(self)[f.name] for f in fields(self) if vars(self)[f.name] != f.default}
 
     def place_in(self, module: nn.Module, value: Any) -> int | None:
-        """Return the tensor's place in what the module returns, or in its positional arguments.
+        """Return the index of the site's tensor in a module's output or positional arguments.
 
         It is None if the value itself is the tensor.
 
+        Args:
+            module: The site's module.
+            value: Its output, or the tuple of its positional arguments.
+
         Raises:
-            RoutingError: There is no such tensor of floats, or several could be meant.
+            RoutingError: If there is no such tensor of floats, or several could be meant.
         """
         if isinstance(value, Tensor):
             if self.element is not None:
@@ -112,15 +116,15 @@ class Site:
         )
 
     def index(self, module: nn.Module, values: Tensor, own: int | None) -> tuple[int, list[int]]:
-        """Return the axis of the positions and their numbers from 0.
+        """Return the axis of the tokens, and the site's positions as numbers from 0.
 
         Args:
             module: The site's module.
             values: The tensor at the site.
-            own: Axis of the layer's units.
+            own: Axis of the layer's units; None if the layer's type does not say it.
 
         Raises:
-            RoutingError: The tensor has no axis of tokens, or not so many.
+            RoutingError: If the tensor has no axis of tokens, or no such position.
         """
         assert self.positions is not None
         shape = list(values.shape)
@@ -139,28 +143,28 @@ class Site:
         numbers = [position % shape[axis] for position in self.positions]
         if len(set(numbers)) < len(numbers):
             raise RoutingError(
-                f"{self.where} has {shape[axis]} positions, of which {list(self.positions)} name "
-                "one twice"
+                f"{self.where} has {shape[axis]} positions, and {list(self.positions)} name one of "
+                "them twice"
             )
         return axis, numbers
 
 
 def own_axis(model: nn.Module, site: Site) -> int | None:
-    """Return the axis of units that the layer at a site has, None if its type does not say it."""
+    """Return the axis of units of the layer at a site; None if its type does not say it."""
     return axis_of(model.get_submodule(innermost(model, site.module, site.side)))
 
 
 def units_axis(values: Tensor, site: Site | None, own: int | None) -> int:
-    """Return the axis of an activation that has the units, counted from the front.
+    """Return the axis of an activation's units, counted from the front.
 
     Args:
         values: The activation `[B, …]`.
-        site: Where it is, for its `axis` and for messages; None if that is not known.
-        own: Axis of the layer's units; None if its type does not say it. Then, and without an axis
-            of the site, it is axis 1 of `[B, units]` and of images `[B, units, H, W]`.
+        site: Its site, for the axis and for messages; None if it is not known.
+        own: Axis of the layer's units; None if the layer's type does not say it. If neither it nor
+            the site says an axis, it is axis 1 of `[B, units]` and of images `[B, units, H, W]`.
 
     Raises:
-        RoutingError: The axis is unknown, is not the layer's, or cannot have units.
+        RoutingError: If the axis is unknown, is not the layer's, or cannot have units.
     """
     dims, shape = values.dim(), list(values.shape)
     where = "an activation" if site is None else site.where
@@ -168,7 +172,7 @@ def units_axis(values: Tensor, site: Site | None, own: int | None) -> int:
     if axis is None:
         if dims not in (2, 4):
             raise RoutingError(
-                f"{where} has shape {shape}, and nothing tells where its units are: give axis, as "
+                f"{where} has shape {shape}, and the axis of its units is not known: give axis, as "
                 f"in Site({'…' if site is None else site.module!r}, axis=-1) for [B, T, units]"
             )
         return 1
@@ -182,7 +186,13 @@ def units_axis(values: Tensor, site: Site | None, own: int | None) -> int:
 
 
 def with_tensor(value: Any, place: int | None, tensor: Tensor) -> Any:
-    """Return what a module reads or returns with another tensor in the place of its own."""
+    """Return a module's output or arguments with another tensor at an index.
+
+    Args:
+        value: The output, or the tuple of arguments.
+        place: Index of the tensor, as `Site.place_in` returns it.
+        tensor: The new tensor.
+    """
     if place is None:
         return tensor
     parts = (*value[:place], tensor, *value[place + 1 :])
@@ -192,7 +202,7 @@ def with_tensor(value: Any, place: int | None, tensor: Tensor) -> Any:
 def _positions(given: Any) -> tuple[int, ...]:
     positions = tuple(given) if isinstance(given, list | tuple | range) else ()
     if not positions or not all(map(_is_index, positions)):
-        raise RoutingError(f"positions: {given!r} is no list of tokens, as in [0, -1]")
+        raise RoutingError(f"positions: {given!r} is not a list of positions, such as [0, -1]")
     return positions
 
 
@@ -205,7 +215,7 @@ def _is_of_floats(value: Any) -> bool:
 
 
 def _may_have_floats(value: Any) -> bool:
-    """Return whether a value may have floats: a tensor of them, or of a type that we don't know."""
+    """Return whether a value may hold a tensor of floats; unknown types may."""
     if isinstance(value, Tensor):
         return value.is_floating_point()
     if isinstance(value, tuple | list):

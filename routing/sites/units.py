@@ -1,4 +1,4 @@
-"""Replacing some units of an activation: what ablations and interventions both do."""
+"""Replace some units of an activation, for ablations and interventions."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from chisel.routing.errors import RoutingError
 
 
 def replaced(values: Tensor, units: Sequence[int], axis: int, others: Tensor) -> Tensor:
-    """Return an activation with other values at some units; the rest passes bit for bit.
+    """Return an activation with other values at some units; all other units stay bit for bit.
 
     Args:
         values: The activation `[B, …]`.
-        units: Indices from 0.
+        units: Indices of the units, from 0.
         axis: Axis of the units.
-        others: What broadcasts to the activation and is put in.
+        others: The new values, which broadcast to the activation.
     """
     kept = torch.ones(values.shape[axis], dtype=torch.bool)
     kept[list(units)] = False
-    # The activation comes first: the result has its memory layout, which decides the last bits of
-    # the convolutions behind it.
+    # The activation comes first, so that the result has its memory layout, which decides the last
+    # bits of later convolutions.
     return torch.where(along(kept.to(values.device), axis, values), values, others)
 
 
 def along(units: Tensor, axis: int, values: Tensor) -> Tensor:
-    """Shape one number per unit as `[1, …, U, …, 1]`, so that it broadcasts to `values`."""
+    """Reshape numbers `[U]` of units to `[1, …, U, …, 1]`, so that they broadcast to `values`."""
     shape = [1] * values.dim()
     shape[axis] = -1
     return units.view(shape)
 
 
 def other_examples(count: int, generator: torch.Generator) -> Tensor:
-    """Draw another example for each one of a batch: a single cycle, so that none keeps its own.
+    """Draw another example for each example of a batch, as a single cycle: none draws itself.
 
     Args:
-        count: How many examples there are.
+        count: Number of examples, B.
         generator: Source of the draw.
 
     Returns:
-        Indices `[B]`, on the generator's device.
+        Indices `[B]` of the other examples, on the generator's device.
 
     Raises:
-        RoutingError: There is no other example.
+        RoutingError: If there is no other example.
     """
     if count < 2:
         raise RoutingError("resample needs another example: give batches of at least 2")

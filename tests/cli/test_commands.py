@@ -235,7 +235,7 @@ def test_ctrl_c_is_no_traceback(
     ("command", "said"),
     [
         (["eval", "agent"], "nothing was written"),
-        (["study", "vector-field", "checkpoint=agent"], "what it measured is lost"),
+        (["study", "vector-field", "checkpoint=agent"], "its measurements are lost"),
     ],
 )
 def test_ctrl_c_while_something_is_measured_says_what_it_cost(

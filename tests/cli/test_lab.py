@@ -32,8 +32,8 @@ def test_words_and_options_reach_the_server(served):
     ("words", "said"),
     [
         (["--port"], "--port needs a value"),
-        (["--port", "x"], "--port x: a number"),
-        (["--port=70000"], "--port 70000: a number"),
+        (["--port", "x"], "--port x: must be a number"),
+        (["--port=70000"], "--port 70000: must be a number"),
         (["--prot", "1"], "did you mean '--port'?"),
         (["threads=0"], "threads=0: must be"),
         ([AGENT, "threads=1", "threads=2"], "threads is given twice"),

@@ -106,7 +106,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "two experiments": (("check", "maze/quick", "maze/easy"), "maze/easy", "one EXPERIMENT"),
     "unknown command": (("trian", "maze/quick"), "'trian'", "'train'?"),
     "no command": (("maze/quick",), "maze/quick", "chisel train maze/quick"),
-    "too much": (("list", "envs"), "envs", "takes nothing more"),
+    "too much": (("list", "envs"), "envs", "takes no arguments"),
 }
 
 FILES: dict[str, tuple[str, str, str]] = {

@@ -72,7 +72,7 @@ def test_a_plan_runs_nothing(asked: list[Any], capsys: Any, monkeypatch: Any) ->
         (["hours=soon"], "hours=soon: must be a number above 0"),
         (["only=cutt"], "only=cutt: did you mean 'cut'"),
         (["plan=maybe"], "plan=maybe: must be true or false"),
-        (["plan=true", "write=true"], "with plan=true nothing is run or written"),
+        (["plan=true", "write=true"], "plan=true runs and writes nothing"),
         (["jobs=2"], "jobs=2: usage: chisel reproduce PAGE"),
     ],
 )

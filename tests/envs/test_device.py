@@ -233,8 +233,8 @@ class TestState:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["env.levels.set_size=0"], "env.engine = device: plays levels made ready beforehand"),
-        (["env.observation=pixels"], "env.engine = device: draws no textures"),
+        (["env.levels.set_size=0"], "env.engine = device: plays levels made before training"),
+        (["env.observation=pixels"], "env.engine = device draws no textures"),
         (
             [
                 "env.observation=pixels",
@@ -242,7 +242,7 @@ class TestState:
                 "env.use_backgrounds=false",
                 "env.use_monochrome_assets=true",
             ],
-            "no pixels that follow the mouse",
+            "cannot draw views that follow the mouse",
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_random_regions_of_a_page_are_those_of_the_edit_list():
     for part, mean, one in zip(region.parts, means, regions["corner"]["controls"][3], strict=True):
         assert (part.module, list(part.units)) == (one["site"], one["units"])
         assert (arrays[f"0/mean:{part.module}"][one["units"]] == mean.numpy()).all()
-    assert "no place with" in regions["gate"]["why"]
+    assert "no units in an activation" in regions["gate"]["why"]
 
 
 def test_the_command_writes_the_file_and_says_where(tmp_path, monkeypatch, capsys):
@@ -102,7 +102,7 @@ def test_the_command_writes_the_file_and_says_where(tmp_path, monkeypatch, capsy
         (["lab"], "usage: chisel export lab"),
         (["page", "x"], "usage: chisel export lab"),
         (["lab", str(AGENT), "size=3"], "size=3"),
-        (["lab", str(AGENT), "to=lab.pdf"], "a name that ends with .html"),
+        (["lab", str(AGENT), "to=lab.pdf"], "must end with .html"),
         (["lab", "no/such"], "there is no no/such"),
     ],
 )

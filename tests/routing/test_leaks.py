@@ -34,8 +34,9 @@ def test_a_mask_before_batch_norm_is_reported(norm):
     regions = resolve(model, {"r": [{"module": "1", "consumers": ["3"]}]})
     found = [leak for leak in leaks(model, regions, X) if leak.kind == "mixing"]
     assert summary(found) == {("mixing", "r", "the output of 1")}
-    assert "through others: BatchNorm (2) mixes examples; GroupNorm and LayerNorm don't" in str(
-        found[0]
+    assert (
+        "through other examples: BatchNorm (2) mixes examples; GroupNorm and LayerNorm don't"
+        in str(found[0])
     )
 
 
@@ -130,7 +131,9 @@ def test_readers_whose_output_is_masked_do_not_count_as_learning():
     )
     found = [str(leak) for leak in leaks(model, regions, X) if leak.region == "r"]
     assert len(found) == 1
-    assert "2.weight reads units of region r and 25% of what reads them learns" in found[0]
+    assert (
+        "2.weight reads units of region r and 25% of the elements that read them learn" in found[0]
+    )
 
 
 def test_a_norm_behind_a_mask_has_gains_of_its_own():
@@ -153,7 +156,7 @@ def test_tied_weights_are_reported():
     model[2].weight = model[0].weight
     regions = resolve(model, {"r": [{"module": "0", "units": "0:2", "consumers": ["2"]}]})
     found = {leak.kind: str(leak) for leak in leaks(model, regions, X)}
-    assert "0.weight of region r is 2.weight as well" in found["tied"]
+    assert "0.weight of region r is also 2.weight" in found["tied"]
     assert "path" in found
 
 

@@ -118,7 +118,7 @@ def test_two_processes_cannot_train_in_one_folder(train):
 def test_several_seeds_on_several_devices_are_refused(tmp_path):
     settings = [*QUICK, f"runs_dir={tmp_path}", "trainer.devices=2", "trainer.accelerator=cpu"]
     configs_ = [configs.load("maze/smoke", [*settings, f"seed={seed}"]) for seed in range(2)]
-    with pytest.raises(ConfigError, match="one run for each seed"):
+    with pytest.raises(ConfigError, match="train on one device each"):
         trainers.train_seeds(configs_)
 
 

@@ -1,1 +1,1 @@
-"""PPO with a penalty on changes of what the agent could attain, and the values it needs."""
+"""PPO with a penalty on changes of attainable utility (AUP), and its auxiliary values."""

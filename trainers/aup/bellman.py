@@ -1,4 +1,4 @@
-"""Targets of Q-learning by value iteration on the transitions at hand."""
+"""Compute targets of Q-learning by value iteration on known transitions."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TransitionGraph:
-    """Transitions `[R]` between observations, which are numbered 0 to M - 1."""
+    """R transitions between observations, which are numbered 0 to M - 1."""
 
     obs: Tensor
-    """int `[R]`, number of the observation that was acted on."""
+    """Number of the observation before each action, int `[R]`."""
     action: Tensor
-    """int `[R]`."""
+    """Number of the action, int `[R]`."""
     next_obs: Tensor
-    """int `[R]`, number of the observation after the action."""
+    """Number of the observation after the action, int `[R]`."""
     terminated: Tensor
-    """bool `[R]`, whether the episode truly ended there."""
+    """Whether the episode ended with the action (and was not truncated), bool `[R]`."""
     weight: Tensor
-    """`[R]`, above 0: how often `next_obs` follows, relative to others after the same action."""
+    """Frequency of `next_obs` relative to others after the same action, above 0, `[R]`."""
 
 
 @dataclass(frozen=True)
 class BellmanTargets:
-    """Targets for the observations of a graph, in its numbering."""
+    """Targets for the observations of a graph, in the graph's numbering."""
 
     values: Tensor
-    """`(1 - γ) Q` `[M, A, K]`; 0 where an action was not tried."""
+    """Targets of `(1 - γ) Q`, `[M, A, K]`; 0 for actions that were not tried."""
     tried: Tensor
-    """bool `[M, A]`."""
+    """Whether each action was tried, bool `[M, A]`."""
 
 
 def bellman_targets(
     graph: TransitionGraph, rewards: Tensor, estimates: Tensor, *, gamma: float, sweeps: int
 ) -> BellmanTargets:
-    """Compute targets of `(1 - γ) Q`: value iteration on the transitions, begun with estimates.
+    """Compute targets of `(1 - γ) Q` by value iteration that starts from estimates.
 
-    One sweep gives the usual targets of Q-learning: the reward, plus the estimate of the best
-    action on the next observation. Further sweeps replace that estimate by the best target among
-    the actions tried there, where any was tried. So at most γ^sweeps of the estimates' errors is
-    left where observations come back. Plain Q-learning at a γ near 1 would multiply the errors by
-    1 / (1 - γ), because the maximum of noisy estimates is too large.
+    One sweep gives the usual targets of Q-learning: the reward, plus the discounted estimate of the
+    best action on the next observation. Further sweeps replace that estimate by the best target of
+    the actions tried there, if any was. So at most γ^sweeps of an estimate's error remains where
+    observations recur. Plain Q-learning with γ near 1 would multiply errors by 1 / (1 - γ), because
+    the maximum of noisy estimates is too large.
 
     Args:
         graph: The transitions.
-        rewards: `[R, K]`, of `next_obs`.
-        estimates: `[M, A, K]`, of the network.
+        rewards: Rewards of `next_obs`, `[R, K]`.
+        estimates: The network's estimates of `(1 - γ) Q`, `[M, A, K]`.
         gamma: Discount in [0, 1).
-        sweeps: At least 1.
+        sweeps: Number of sweeps, at least 1.
     """
     observations, actions, _ = estimates.shape
     pair = graph.obs * actions + graph.action

@@ -1,4 +1,4 @@
-"""The builder of PPO with a penalty on impact."""
+"""Build AUP in gridworlds: PPO with a penalty from fitted auxiliary values."""
 
 from __future__ import annotations
 
@@ -34,20 +34,25 @@ def build_aup(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """Build the trainer of `algo.name: aup`.
+    """Build the trainer of `algo.name: aup`; arguments as for `build_on_policy`.
 
     Raises:
-        ConfigError: The environment doesn't say which action does nothing.
+        ConfigError: As for `make_aup` and `build_on_policy`.
     """
     algorithm = make_aup(config, env, device=device)
     return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)
 
 
 def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device) -> Aup:
-    """Build the algorithm of a config; its auxiliary network is a second one of the agent's kind.
+    """Build the algorithm; its auxiliary network has the architecture of the agent's.
+
+    Args:
+        config: The run's config.
+        env: The environments.
+        device: Device of the auxiliary network.
 
     Raises:
-        ConfigError: The environment doesn't say which action does nothing, or shows tokens.
+        ConfigError: If the environment doesn't say which action does nothing, or shows tokens.
     """
     noop = noop_of(config, env)
     options: AupConfig = config.algo
@@ -95,10 +100,10 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
 
 
 def noop_of(config: RunConfig, env: StatefulVectorEnv) -> int:
-    """Return the action that does nothing.
+    """Return the number of the action that does nothing.
 
     Raises:
-        ConfigError: The environment doesn't say which it is.
+        ConfigError: If the environment doesn't say which action that is.
     """
     noop = getattr(env, "noop", None)
     if noop is None:

@@ -1,4 +1,4 @@
-"""The policy that collects rollouts while auxiliary values are learnt."""
+"""The policy that collects rollouts while AUP learns its fitted auxiliary values."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from chisel.trainers.aup.bellman import TransitionGraph
 from chisel.trainers.aup.replay import Replay
 
 EXPLORING_COUNT = 1e-6
-"""What a step of an exploring environment counts; one of a random environment counts 1.
+"""Count of a step of an exploring environment; a step of a random environment counts 1.
 
-So it decides the weights only where no random environment has been.
+So exploring steps decide the weights only where no random environment has been.
 """
 _DISCOUNT, _SWEEPS = 0.95, 100
 _LOGIT = 6.0
-"""Logit of the best actions. Others are taken now and then, so that no environment goes round in
-circles forever where observations hide what matters."""
+"""Logit of the best actions. Other actions are taken now and then, so that no environment goes in
+circles forever if observations hide part of the state."""
 
 
 class ExplorationPolicy:
     """A policy for the auxiliary phase, in which rare transitions matter as much as frequent ones.
 
-    Most environments act at random, and show how often which observation follows. Random actions
-    alone never reach whole regions where episodes are short. So the other environments take the
-    shortest known way to an action that was never tried (as R-max does; Brafman and Tennenholtz
-    2002, with an action known once it was tried). On an observation never seen before, and where
-    no untried action can be reached, they act at random, too.
+    Most environments act at random, which shows how often each observation follows. In short
+    episodes random actions alone never reach large parts of a world. So the other environments take
+    the shortest known way to an action that was never tried (as R-max does; Brafman and Tennenholtz
+    2002, where one try makes an action known). On an observation never seen before, and if no
+    untried action can be reached, they act at random too.
 
     Args:
-        replay: Holds the transitions so far.
+        replay: The transitions so far.
         num_envs: Number of environments, N.
-        exploring: How many of them, the last ones, look for untried actions.
-        num_actions: A.
+        exploring: Number of environments, at the end of the batch, that look for untried actions.
+        num_actions: Number of actions, A.
     """
 
     def __init__(self, replay: Replay, *, num_envs: int, exploring: int, num_actions: int) -> None:
@@ -44,11 +44,11 @@ class ExplorationPolicy:
         self._logits = torch.zeros(0, num_actions)
 
     def counts(self, steps: int) -> NDArray[np.float64]:
-        """Return what the steps of a rollout count, `[steps * N]`; see `Replay.add`."""
+        """Return the counts `[steps * N]` of a rollout's steps for `Replay.add`."""
         return np.tile(np.where(self.exploring, EXPLORING_COUNT, 1.0), steps)
 
     def plan(self) -> None:
-        """Compute the shortest ways to untried actions from all that is in the replay."""
+        """Compute the shortest ways to untried actions from all transitions in the replay."""
         if not self.exploring.any() or not len(self.replay):
             self._hashes = np.zeros(0, np.uint64)
             return
@@ -59,7 +59,7 @@ class ExplorationPolicy:
         self._logits = _LOGIT * (values >= values.amax(1, keepdim=True)).float()
 
     def __call__(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits `[N, A]` of all environments, in their order, and values, which are 0."""
+        """Return logits `[N, A]` for all environments, in their order, and values of 0."""
         logits = torch.zeros(len(obs), self.num_actions)
         if len(self._hashes):
             rows = np.flatnonzero(self.exploring)
@@ -74,16 +74,16 @@ class ExplorationPolicy:
 def exploration_values(
     graph: TransitionGraph, observations: int, actions: int, *, gamma: float, sweeps: int
 ) -> Tensor:
-    """Compute how near an untried action is: `gamma` to the power of the steps to it, `[M, A]`.
+    """Compute for each action `gamma` to the power of the steps to an untried action, `[M, A]`.
 
-    An untried action itself has 1. Where the next observation is random the value is the mean;
-    where no untried action can be reached, 0.
+    An untried action itself has 1. If the next observation is random, the value is the mean. If no
+    untried action can be reached, it is 0.
 
     Args:
         graph: The transitions so far.
-        observations: M.
-        actions: A.
-        gamma: In (0, 1).
+        observations: Number of observations, M.
+        actions: Number of actions, A.
+        gamma: Base of the power, in (0, 1).
         sweeps: Largest number of steps to look ahead.
     """
     pair = graph.obs * actions + graph.action

@@ -1,4 +1,4 @@
-"""Action values of auxiliary rewards, fitted exactly to all distinct transitions at hand."""
+"""Action values of auxiliary rewards, fitted exactly to all known distinct transitions."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ from chisel.trainers.runs.optimizer_state import descend, keep_layout
 class FittedValues:
     """Fitted Q-iteration of K rewards at once, for worlds with few different observations.
 
-    They are the `AuxiliaryValues` of gridworlds. Each call of `learn` takes as many rows of the
+    These are the `AuxiliaryValues` of gridworlds. Each call of `learn` takes as many rows of the
     replay as its steps can use, computes targets once (see `bellman_targets`), and fits the network
-    to them: each distinct observation with all the actions tried there, the rest of the error by
-    least squares. The network's outputs are `(1 - γ) Q`, a weighted mean of rewards.
+    to them. It fits each distinct observation with all actions tried there; least squares on the
+    last layer then remove the remaining error. The network returns `(1 - γ) Q`, a weighted mean of
+    rewards.
 
-    A reward is that of the next observation, also where the episode ends. After a true end the
-    value is 0; a time-out doesn't end the values. The network's estimates are clamped to the
-    rewards' range, so that estimates of untried actions can't raise each other.
+    The reward of a step is that of the next observation, also at the end of an episode. The value
+    after a terminated episode is 0; after a truncated one values continue. The network's estimates
+    are clamped to the rewards' range, so that estimates of untried actions can't raise each other.
 
     Args:
-        network: The outputs `[B, K * A]` of its policy head are the values; its value head is not
+        network: Network whose policy head returns the values `[B, K * A]`; its value head is not
             used.
         rewards: The K rewards.
         options: Hyperparameters.
         exploration: The policy of the auxiliary phase, with the transitions to learn from.
         generator: CPU generator that draws from the replay.
         obs_shape: Shape of one observation, in the environment's layout.
-        device: Where the network lives.
+        device: Device of the network.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class FittedValues:
         return self._outputs(obs).clamp(self.rewards.low, self.rewards.high)
 
     def _outputs(self, obs: Tensor) -> Tensor:
-        """Estimate `(1 - γ) Q` `[B, A, K]`, as the network puts it out."""
+        """Estimate `(1 - γ) Q` `[B, A, K]`, not clamped."""
         outputs: Tensor = self.network.fc_policy(self._features(obs))
         return outputs.reshape(len(obs), -1, self.rewards.num)
 
@@ -81,17 +82,17 @@ class FittedValues:
     def learn(self, rollout: RolloutBuffer, done: float) -> dict[str, float]:
         """Add a rollout to the replay, and take optimiser steps.
 
-        In the second half of the auxiliary phase the step size decays.
+        In the second half of the auxiliary phase the learning rate decays.
 
         Args:
-            rollout: Has `next_obs`.
+            rollout: A rollout that keeps `next_obs`.
             done: Share of the auxiliary phase that is done; 1 after it.
 
         Returns:
-            The mean absolute error of `(1 - γ) Q`, to be logged.
+            Metrics to log: the mean absolute error of `(1 - γ) Q`.
 
         Raises:
-            NumericsError: The error is not finite.
+            NumericsError: If the error is not finite.
         """
         names = ("obs", "actions", "next_obs", "terminated")
         rows = {name: rollout.flat(name) for name in names}
@@ -124,19 +125,19 @@ class FittedValues:
 
     @torch.no_grad()
     def _correct(self, obs: Tensor, targets: BellmanTargets) -> None:
-        """Remove what error is left by least squares; see `correct_last_layer`."""
+        """Remove the remaining error by least squares; see `correct_last_layer`."""
         errors = targets.values - self._outputs(obs)
         correct_last_layer(self.network.fc_policy, self._features(obs), errors, targets.tried)
 
     def _batch(self, count: int) -> Tensor:
-        """Return rows of a batch: all if they are few enough, or some drawn at random."""
+        """Return the rows of a batch: all if they are few enough, else a random sample."""
         if count <= self.options.batch_size:
             return torch.arange(count)
         return torch.randint(count, (self.options.batch_size,), generator=self.generator)
 
     @torch.no_grad()
     def _targets(self, rows: dict[str, Tensor]) -> tuple[Tensor, BellmanTargets]:
-        """Compute the distinct observations `[M, ...]` that were acted on, and their targets."""
+        """Return the distinct observations `[M, ...]` before actions, and their targets."""
         hashes = [self.replay.observation_hash(rows[name]) for name in ("obs", "next_obs")]
         _, first, numbers = np.unique(
             np.concatenate(hashes), return_index=True, return_inverse=True
@@ -160,7 +161,7 @@ class FittedValues:
         return distinct[acted_on], targets
 
     def stop(self) -> dict[str, float]:
-        """Free the replay: `learn` is not called any more."""
+        """Free the replay, because `learn` is not called any more."""
         self.replay.clear()
         return {}
 

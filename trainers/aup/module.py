@@ -1,4 +1,4 @@
-"""Attainable utility preservation on PPO: the penalty, and the two phases of training."""
+"""Attainable utility preservation (AUP) on PPO: the penalty, and the two phases of training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chisel.trainers.onpolicy.ppo import PPO
 from chisel.trainers.onpolicy.rollout import RolloutBuffer
 
 SMALLEST_SCALE = 1.0
-"""Penalties are divided by no less: the largest value of a step that ends the episode."""
+"""Least divisor of penalties: the largest value of a step that ends the episode."""
 
 
 def penalty(
@@ -27,21 +27,21 @@ def penalty(
     deviation: Literal["absolute", "decrease"],
     scale: Literal["noop", "none"],
 ) -> Tensor:
-    """Compute how much actions change what could be attained, compared with doing nothing.
+    """Compute how much actions change attainable utility, compared with doing nothing.
 
-    `mean_k |Q_k(s, a) - Q_k(s, noop)| / Q_k(s, noop)` (1902.09725, equation 2, without rollouts).
-    `impact.step_penalty` is the same for exact values, which it divides by however small they are;
-    a learnt value may be near 0 by its error alone, so that here the divisor is at least 1.
+    The penalty is `mean_k |Q_k(s, a) - Q_k(s, noop)| / Q_k(s, noop)` (arXiv 1902.09725, equation 2,
+    without rollouts). `impact.step_penalty` is the same for exact values, with any divisor. Here
+    the divisor is at least 1, because a learnt value may be near 0 by its error alone.
 
     Args:
         values: Q `[B, K, A]`.
-        actions: int `[B]`.
+        actions: Actions, int `[B]`.
         noop: The action that does nothing.
-        deviation: "decrease" counts only rewards that became less attainable.
-        scale: "none" leaves out the division.
+        deviation: `absolute` counts every change, `decrease` only decreases.
+        scale: `noop` divides by the value of doing nothing, `none` does not divide.
 
     Returns:
-        `[B]`, at least 0, and 0 for the no-op.
+        Penalties `[B]`, at least 0, and 0 for doing nothing.
     """
     inaction = values[:, :, noop]
     acted = values[torch.arange(len(actions), device=actions.device), :, actions]
@@ -62,23 +62,22 @@ class AuxiliaryValues(Protocol):
         """Compute Q `[B, K, A]`, in units of the rewards; `obs` have the environment's layout."""
 
     def learn(self, rollout: RolloutBuffer, done: float) -> dict[str, float]:
-        """Learn from a rollout, which has `next_obs`, and return what is logged of it.
-
-        Where the algorithm needs whole views the rollout has these, too.
+        """Learn from a rollout; return metrics to log.
 
         Args:
-            rollout: Collected by `exploration` in the auxiliary phase, and by the agent after it.
-            done: Share of the auxiliary phase that is done; 1 after it.
+            rollout: Rollout of `exploration` in the auxiliary phase, and of the agent after it. It
+                has `next_obs`, and views of the whole world if the algorithm needs them.
+            done: Share of the auxiliary phase that is done before this rollout; 1 after the phase.
 
         Raises:
-            NumericsError: A number is not finite.
+            NumericsError: If a number is not finite.
         """
 
     def stop(self) -> dict[str, float]:
-        """Free what only `learn` needs, which is not called any more; return what is logged.
+        """Free what only `learn` needs, when it is not called any more; return metrics to log.
 
         Raises:
-            ChiselError: The values are not good enough to go on with.
+            ChiselError: If the values are not good enough to train the agent with.
         """
 
     def get_state(self) -> dict[str, Any]:
@@ -91,20 +90,21 @@ class AuxiliaryValues(Protocol):
 class Aup(Algorithm):
     """PPO on rewards from which the penalty is subtracted.
 
-    The auxiliary phase comes first: it explores, learns the auxiliary values and doesn't change the
-    agent. Then the agent learns.
+    The auxiliary phase comes first. It explores and learns the auxiliary values, without changing
+    the agent. Then the agent learns.
 
     Args:
         options: Hyperparameters of PPO and of the penalty.
-        ppo: Learns from the shaped rewards.
+        ppo: PPO, which learns from the penalised rewards.
         auxiliary: The auxiliary values.
         noop: The action that does nothing.
-        frames_per_iteration: Environment steps of a rollout.
+        frames_per_iteration: Environment steps of a rollout, over all environments.
         num_iterations: Planned iterations of both phases.
-        auxiliary_iterations: Those of the first.
-        learn_on: Whether auxiliary values are learnt from the agent's steps, too.
-        needs_whole_view: Whether they learn from whole views; see `envs.StatefulVectorEnv`.
-        scaling: Scales penalties to a mean; `None` leaves them as they are.
+        auxiliary_iterations: Iterations of the auxiliary phase.
+        learn_on: Whether auxiliary values also learn from the agent's steps.
+        needs_whole_view: Whether they learn from views of the whole world; see
+            `envs.StatefulVectorEnv`.
+        scaling: Scaling of penalties to a mean; `None` does not scale.
     """
 
     needs_next_obs = True
@@ -144,11 +144,11 @@ class Aup(Algorithm):
 
     @property
     def exploration_policy(self) -> Policy | None:
-        """The exploration policy in the auxiliary phase, then `None`: the agent."""
+        """The exploration policy in the auxiliary phase; then `None`, so that the agent acts."""
         return self.auxiliary.exploration if self.in_auxiliary_phase else None
 
     def learning_rate(self, progress: float) -> float:
-        """Return PPO's rate, annealed over the agent's phase alone."""
+        """Return PPO's learning rate, annealed over the agent's phase only."""
         if not self._auxiliary_iterations:
             return self.ppo.learning_rate(progress)
         agents = max(1, self._num_iterations - self._auxiliary_iterations)
@@ -157,13 +157,13 @@ class Aup(Algorithm):
         )
 
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
-        """Learn auxiliary values in the first phase; shape the rewards for PPO in the second.
+        """Learn auxiliary values in the first phase; penalise rewards for PPO in the second.
 
         With `learn_on` auxiliary values are learnt in both.
 
         Raises:
-            NumericsError: A number is not finite.
-            ChiselError: The auxiliary values are not good enough to go on with.
+            NumericsError: If a number is not finite.
+            ChiselError: If the auxiliary values are not good enough to train the agent with.
         """
         auxiliary_phase = self.in_auxiliary_phase
         self._metrics = {}
@@ -188,12 +188,12 @@ class Aup(Algorithm):
         return start + share * (options.aup_lambda - start)
 
     def penalties(self, values: Tensor, actions: Tensor) -> Tensor:
-        """Compute penalties `[B]` of actions by auxiliary values `[B, K, A]`, not yet scaled."""
+        """Compute unscaled penalties `[B]` of actions `[B]` from auxiliary values `[B, K, A]`."""
         deviation, scale = self.options.deviation, self.options.scale
         return penalty(values, actions, self.noop, deviation=deviation, scale=scale)
 
     def _shape(self, buffer: RolloutBuffer) -> None:
-        """Replace rewards r by `r - λ penalty`, in place."""
+        """Subtract λ times the penalty from the rewards, in place."""
         values = self.auxiliary.values(buffer.flat("obs"))
         found = self.penalties(values, buffer.flat("actions"))
         if self.scaling is not None:
@@ -207,7 +207,7 @@ class Aup(Algorithm):
         return self.ppo.losses(outputs, batch)
 
     def metrics(self) -> dict[str, float]:
-        """Return penalty and λ, or the error of the auxiliary values, or all of them."""
+        """Return the mean penalty and λ in the agent's phase, and metrics of auxiliary values."""
         return self._metrics
 
     def get_state(self) -> dict[str, Any]:

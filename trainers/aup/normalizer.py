@@ -1,4 +1,4 @@
-"""Observations with mean 0 and standard deviation 1 in each place."""
+"""Normalise observations to mean 0 and standard deviation 1 at each place."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 
 FLOOR = 0.05
-"""Added to standard deviations, so that a place that hardly ever changes is not blown up."""
+"""Number added to standard deviations, so that places that hardly change are not magnified."""
 
 
 class ObservationNormalizer:
     """Subtracts the mean of each place of an observation and divides by its standard deviation.
 
-    Most places of a board look the same most of the time, so boards as they are are nearly
-    parallel vectors: a network learns what they have in common long before what differs.
+    Most places of a board look the same most of the time, so raw boards are nearly parallel
+    vectors, and a network learns what they have in common long before their differences.
 
     Args:
         shape: Shape of one observation.
-        device: Where the moments live.
+        device: Device of the moments.
     """
 
     def __init__(self, shape: tuple[int, ...], device: torch.device) -> None:
@@ -26,14 +26,14 @@ class ObservationNormalizer:
         self.square = torch.ones(shape, device=device)
 
     def update(self, obs: Tensor) -> None:
-        """Update the moments by observations `[B, ...]`; every call has the same weight."""
+        """Update the moments with observations `[B, ...]`; every call has the same weight."""
         found = obs.float()
         self.count += 1
         self.mean += (found.mean(0) - self.mean) / self.count
         self.square += (found.square().mean(0) - self.square) / self.count
 
     def __call__(self, obs: Tensor) -> Tensor:
-        """Normalise observations `[B, ...]`; float32."""
+        """Return normalised observations `[B, ...]`, float32."""
         std = (self.square - self.mean.square()).clamp_min(0).sqrt()
         return (obs.float() - self.mean) / (std + FLOOR)
 

@@ -1,4 +1,4 @@
-"""Keyed hashes of observations, by which equal ones are found."""
+"""Keyed hashes of observations, which find equal observations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class ObservationHash:
-    """A random linear form of the bytes modulo 2^64, then the mixing of SplitMix64.
+    """A hash of observations: a random linear form of the bytes modulo 2^64, mixed by SplitMix64.
 
-    The form is equal for two different observations with probability about 2^-57 (Dietzfelbinger
-    1996); the mixing (Steele et al. 2014) makes each bit of the result depend on all of its bits.
+    Two different observations have the same form with probability about 2^-57 (Dietzfelbinger
+    1996). The mixing (Steele et al. 2014) makes each bit of the hash depend on all of its bits.
 
     Args:
-        key: uint64 `[1 + D]`, drawn at random; D is the number of bytes of an observation.
+        key: Random key, uint64 `[1 + D]`, where D is the number of bytes of an observation.
     """
 
     def __init__(self, key: NDArray[np.uint64]) -> None:
@@ -25,13 +25,18 @@ class ObservationHash:
 
     @classmethod
     def draw(cls, obs_bytes: int, generator: np.random.Generator) -> ObservationHash:
-        """Make a hash with a new random key."""
+        """Make a hash with a random key.
+
+        Args:
+            obs_bytes: Number of bytes of an observation.
+            generator: Source of the key.
+        """
         return cls(generator.integers(0, 2**64, 1 + obs_bytes, dtype=np.uint64))
 
     def __call__(self, obs: Tensor) -> NDArray[np.uint64]:
-        """Hash observations `[B, ...]` of any type; uint64 `[B]`."""
+        """Return the hashes, uint64 `[B]`, of observations `[B, ...]` of any type."""
         rows = np.ascontiguousarray(obs.cpu().numpy()).reshape(len(obs), -1).view(np.uint8)
-        # Arrays of unsigned integers wrap around, which is the modulo.
+        # Unsigned integers wrap around, which computes modulo 2^64.
         return mixed(self.key[0] + rows.astype(np.uint64) @ self.key[1:])
 
     def get_state(self) -> Tensor:
@@ -39,17 +44,17 @@ class ObservationHash:
         return torch.from_numpy(self.key.view(np.int64).copy())
 
     def set_state(self, state: Tensor) -> None:
-        """Take over a key from `get_state`."""
+        """Use the key from `get_state`."""
         self.key = state.cpu().numpy().view(np.uint64).copy()
 
 
 def joined(words: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hash two numbers, in this order, into one; the arrays broadcast."""
+    """Hash pairs of numbers, in this order, into one number each; the arrays broadcast."""
     return mixed(words + _GOLDEN * (others + np.uint64(1)))
 
 
 def mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Apply SplitMix64's bijection."""
+    """Apply SplitMix64's mixing, a bijection of 64-bit numbers."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(words ^ (words >> np.uint64(31)))

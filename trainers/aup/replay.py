@@ -17,15 +17,15 @@ from chisel.trainers.aup.observation_hash import ObservationHash, joined
 class Replay:
     """The newest distinct transitions, and how often each was seen.
 
-    Random actions in a small world give a few transitions ten thousand times and others once. If
+    Random actions in a small world give some transitions ten thousand times and others once. If
     they were drawn as often as they were seen, rare ones would be learnt last; here all are drawn
     equally often. A row's `weight` is the relative frequency of its next observation after the same
     action on the same observation, so that means over next observations are those of the world.
 
     Args:
         capacity: Number of rows kept; a full replay overwrites the oldest.
-        observation_hash: Hashes observations, to find equal ones.
-        device: Where rows are kept.
+        observation_hash: Hash of observations, to find equal ones.
+        device: Device of the rows.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Replay:
     def clear(self) -> None:
         """Delete all rows, and free the memory."""
         self.columns: dict[str, Tensor] = {}
-        """`[capacity, ...]` each; allocated when the first rows are added."""
+        """Columns `[capacity, ...]`, allocated when the first rows are added."""
         self._next = 0
         self._places: dict[int, int] = {}
         self._keys = np.zeros(self.capacity, np.uint64)
@@ -52,8 +52,9 @@ class Replay:
         """Add transitions.
 
         Args:
-            rows: `[B, ...]` each: `obs`, `actions`, `next_obs`, `terminated`, and others.
-            counts: `[B]`, above 0: how much each counts in weights; `None` counts each once.
+            rows: Columns `[B, ...]`: `obs`, `actions`, `next_obs`, `terminated`, and any others.
+            counts: How much each transition counts in weights, above 0, `[B]`; `None` counts each
+                once.
         """
         actions = rows["actions"].cpu().numpy().astype(np.uint64)
         ended = rows["terminated"].cpu().numpy().astype(np.uint64)
@@ -74,7 +75,7 @@ class Replay:
         self._write(rows, fresh)
 
     def _allocate(self, key: np.uint64) -> int:
-        """Return the place of a new row; the row it held is deleted."""
+        """Return the place of a new row; delete the row that it held."""
         place, self._next = self._next, (self._next + 1) % self.capacity
         if self._counts[place]:
             del self._places[int(self._keys[place])]
@@ -83,7 +84,7 @@ class Replay:
         return place
 
     def _write(self, rows: Mapping[str, Tensor], fresh: list[int]) -> None:
-        """Copy new rows; `_next` is the place after the last of them."""
+        """Copy new rows to their places, which end before `_next`."""
         if not self.columns:
             for name, column in rows.items():
                 size = (self.capacity, *column.shape[1:])
@@ -94,7 +95,7 @@ class Replay:
             column[places.to(self.device)] = rows[name][kept.to(rows[name].device)].to(self.device)
 
     def weights(self) -> Tensor:
-        """Return float32 `[len(self)]`; weights of the same observation and action sum up to 1."""
+        """Return weights, float32 `[len(self)]`; they sum to 1 for an observation and action."""
         counts, pairs = self._counts[: len(self)], self._pairs[: len(self)]
         _, group = np.unique(pairs, return_inverse=True)
         shares: NDArray[np.float64] = counts / np.bincount(group, counts)[group]
@@ -104,8 +105,8 @@ class Replay:
         """Return all rows as transitions between M observations, on the CPU.
 
         Returns:
-            Hashes `[M]` of the observations, ascending (an observation's number is its place among
-            them), and the transitions.
+            Hashes `[M]` of the observations, ascending, where an observation's number is its index;
+            and the transitions.
         """
         size = len(self)
         hashes, numbers = np.unique(self._ends[:size], return_inverse=True)
@@ -119,7 +120,11 @@ class Replay:
         )
 
     def rows(self, places: Tensor) -> dict[str, Tensor]:
-        """Return rows `[B, ...]` of every column, and their `weight`; 0 ≤ places < `len(self)`."""
+        """Return rows `[B, ...]` of every column, and their `weight`.
+
+        Args:
+            places: Numbers of the rows, from 0 to `len(self) - 1`, `[B]`.
+        """
         places = places.to(self.device)
         rows = {name: column[places] for name, column in self.columns.items()}
         return rows | {"weight": self.weights()[places]}

@@ -1,4 +1,4 @@
-"""The penalty of a trained agent, read from its checkpoint to be asked outside of training."""
+"""Read the penalty of a trained agent from its checkpoint, for use outside of training."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from chisel.trainers.aup.module import Aup
 
 @dataclass(frozen=True, eq=False)
 class Charge:
-    """What actions cost an agent, as its training charged them last."""
+    """The penalty of an agent's actions, as at the end of its training."""
 
     algorithm: Aup
 
     @property
     def weight(self) -> float:
-        """λ, which the penalty is multiplied by before it is taken off the reward."""
+        """λ, which multiplies the penalty before it is subtracted from the reward."""
         return self.algorithm.current_lambda()
 
     def __call__(self, obs: Tensor) -> Tensor:
-        """Compute the penalty of each action `[B, A]`; `obs` have the environment's layout."""
+        """Compute penalties `[B, A]` of all actions on observations in the environment's layout."""
         values = self.algorithm.auxiliary.values(obs)
         each = [
             self.algorithm.penalties(values, torch.full((len(obs),), action))
@@ -42,26 +42,26 @@ def saved_charge(file: Path, config: RunConfig) -> Charge:
     """Read the penalty of an agent of `algo.name: aup` or `deep-aup`.
 
     Args:
-        file: Its checkpoint.
-        config: Its config.
+        file: The agent's checkpoint.
+        config: The agent's config.
 
     Raises:
-        CheckpointError: The checkpoint holds no auxiliary values.
+        CheckpointError: If the checkpoint holds no auxiliary values.
     """
     env = envs.make(config.env, seed=0, num_envs=config.env.num_envs)
     return Charge(load_aup(file, config, env))
 
 
 def load_aup(file: Path, config: RunConfig, env: Any) -> Aup:
-    """Load the algorithm from a checkpoint, on the CPU.
+    """Load the algorithm of `aup` or `deep-aup` from a checkpoint, on the CPU.
 
     Args:
         file: The checkpoint.
-        config: Its config.
-        env: Its environment.
+        config: The run's config.
+        env: The run's environment.
 
     Raises:
-        CheckpointError: The checkpoint holds no auxiliary values.
+        CheckpointError: If the checkpoint holds no auxiliary values.
     """
     payload = models.read_checkpoint(file)
     make = make_deep_aup if isinstance(config.algo, DeepAupConfig) else make_aup

@@ -1,1 +1,1 @@
-"""What a run reports while it trains: metrics, W&B, films, progress."""
+"""Report on a run while it trains: metrics, W&B, films, progress."""

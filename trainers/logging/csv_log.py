@@ -1,4 +1,4 @@
-"""One row of metrics per iteration in a CSV file that survives kills and resumes."""
+"""Write a row of metrics per iteration to a CSV file that survives kills and resumes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class CsvLog:
     """Appends rows to a CSV file, each in one write.
 
     Opening changes nothing. `truncate`, or the first new row, removes the rows that a resumed run
-    is going to repeat, and an incomplete one that a kill has left. New metrics become new columns
-    at the end; missing ones are left empty.
+    is going to repeat, and an incomplete row that a kill left. New metrics become new columns at
+    the end; missing metrics leave their cells empty.
 
     Args:
-        path: The file; it is made with the first row.
-        last_iteration: Iteration after which the run goes on; later rows are removed. 0 starts
-            anew.
+        path: The file, which is made with the first row.
+        last_iteration: Iteration after which the run goes on; later rows are removed. 0 for a new
+            run.
     """
 
     def __init__(self, path: Path, *, last_iteration: int) -> None:
         self.path = path
         header, rows = _read(path)
         self.reached = max((int(row["iteration"]) for row in rows), default=0)
-        """The last iteration that the file held when it was opened."""
+        """Last iteration in the file when it was opened; 0 if there was none."""
         self._columns = header or list(FIRST_COLUMNS)
         self._last, self._open = last_iteration, False
 
@@ -42,12 +42,18 @@ class CsvLog:
         self._open = True
 
     def rows(self) -> list[dict[str, float]]:
-        """Return the rows of the file, each without the metrics that it lacks."""
+        """Return the rows of the file as metrics by name, without empty cells."""
         read = _read(self.path)[1]
         return [{name: float(cell) for name, cell in row.items() if cell} for row in read]
 
     def write(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
-        """Append one row; the operating system has it when this returns."""
+        """Append a row, and hand it to the operating system before returning.
+
+        Args:
+            metrics: Numbers by name.
+            iteration: Iteration of the row.
+            env_steps: Environment steps, or examples, so far.
+        """
         row = {"iteration": iteration, "env_steps": env_steps, **metrics}
         new = [name for name in row if name not in self._columns]
         self.truncate()

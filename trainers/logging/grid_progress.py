@@ -1,4 +1,4 @@
-"""What a grid shows while its runs train in other processes: one table, or a line now and then."""
+"""Show the progress of a grid whose runs train in other processes: a table, or lines in a log."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _STATES = {
     "waiting": "dim",
     "done": "green",
 }
-"""States of a run with their colours; where not all rows fit, the first states are shown."""
+"""States of a run with their colours; if not all rows fit, those of the first states are shown."""
 _ROOM = 6
-"""Lines of a terminal that are not rows."""
+"""Number of lines of a terminal that are left free of rows."""
 _TAIL = 1 << 15
-"""Bytes at the end of a log that hold its last row."""
+"""Number of bytes at the end of a log that are read for its last row."""
 
 
 class GridProgress:
@@ -37,8 +37,8 @@ class GridProgress:
 
     Args:
         members: All runs.
-        waiting: Those that are not finished.
-        console: Where to draw; `None` is standard error.
+        waiting: Runs that are not finished.
+        console: Console to draw on; `None` is standard error.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class GridProgress:
 
 
 def _line(member: Member) -> str:
-    """Return frames, speed and newest metrics of a run in words, for a line of its own."""
+    """Return frames, speed and newest metrics of a run in words, for a line in a log."""
     frames, speed, *values = _facts(member)
     words = [word for word, _, _ in metrics_shown(member.config)]
     news = [f"{word} {value}" for word, value in zip(words, values, strict=True)]
@@ -111,7 +111,7 @@ def _line(member: Member) -> str:
 
 
 def _facts(member: Member) -> list[str]:
-    """Return frames, speed and newest metrics of a run, as its log has them."""
+    """Return frames, speed and newest metrics of a run as texts, read from its log."""
     row = _last_row(member.folder / "metrics.csv")
     done = short_count(row.get("env_steps", 0))
     metrics = metrics_shown(member.config)
@@ -123,7 +123,7 @@ def _facts(member: Member) -> list[str]:
 
 
 def _last_row(path: Path) -> dict[str, float]:
-    """Return the last complete row of a log that another process writes; empty if there is none."""
+    """Return the last complete row of a log that another process writes; `{}` if there is none."""
     try:
         with path.open("rb") as file:
             header = file.readline()

@@ -1,7 +1,6 @@
-"""Pictures of a run while it trains: films of episodes, and vector fields of held-out mazes.
+"""Draw pictures of a run while it trains: films of episodes, vector fields of held-out mazes.
 
-They have their own environment and generator, so a run ends with the same weights with and without
-them.
+They have their own environment and generator, so they don't change the weights of the run.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ if TYPE_CHECKING:
     from chisel.trainers.logging.tracking import Tracking
 
 EPISODES = 4
-"""Games shown side by side in a film."""
+"""Number of games shown side by side in a film."""
 FIELDS = 3
-"""Mazes whose vector fields are drawn."""
+"""Number of mazes whose vector fields are drawn."""
 
 Outputs = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def media_callbacks(config: RunConfig, tracking: Tracking) -> list[Callback]:
-    """Make the callbacks that `tracking.video_every` and `tracking.field_every` ask for.
+    """Make the callbacks for `tracking.video_every` and `tracking.field_every`.
 
     Raises:
-        ConfigError: The environment can't be drawn.
+        ConfigError: If the environment can't be drawn.
     """
     kinds = {"video_every": ("films", film), "field_every": ("vector fields", draw_fields)}
     callbacks: list[Callback] = []
@@ -53,14 +52,14 @@ def media_callbacks(config: RunConfig, tracking: Tracking) -> list[Callback]:
 
 
 class MediaCallback(Callback):
-    """Draws the network's behaviour in the same few games, which are not those it trains in.
+    """Draws the network's behaviour, always in the same few games, which it does not train in.
 
     Args:
         config: The run's config.
-        tracking: Logs the pictures.
+        tracking: Logs of the run.
         every: Iterations between pictures.
-        drawn: Makes the environment that holds those games, and draws it.
-        draw: Draws the network on that environment, and logs it.
+        drawn: Makes the environment with these games, and draws it.
+        draw: Function that draws the network on that environment and logs the picture.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class MediaCallback(Callback):
         self.env: Any = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Make the games, so that a fault is known at once."""
+        """Make the games before training, so that an error shows at once."""
         self.env = self.drawn.open(self.config, EPISODES)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a bar on a terminal, a line now and then in a log file."""
+"""Show the progress of a run: a bar on a terminal, or a line now and then in a log file."""
 
 from __future__ import annotations
 
@@ -18,34 +18,33 @@ from chisel.envs.gridworlds import find_world
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.1
-"""Without a terminal, a line is printed at the start and after so many seconds, or such a share of
-the frames."""
+"""Seconds, and share of the frames, after which a line is printed if there is no terminal."""
 WIDE = 100
-"""Columns of a terminal from which on everything is shown."""
+"""Columns of a terminal from which on the bar also shows percentage and phase."""
 SMOOTHING = 0.3
-"""Weight of the newest iteration in the average speed, from which the time left follows."""
+"""Weight of the newest iteration in the average speed, from which the remaining time follows."""
 
 _OF_AGENTS = (("return", "charts/episodic_return", ".2f"), ("success", "charts/success", ".0%"))
 _OF_HALVES = (("error", "losses/reconstruction", ".3f"), ("split", "split/first", ".2f"))
-"""What is shown of an iteration of an autoencoder: word, metric, format."""
+"""Metrics shown of an autoencoder's iteration: word, metric, format."""
 _OF_LANGUAGE = (("loss", "losses/next_token", ".3f"), ("above", "eval/above_entropy", ".3f"))
 
 
 def metrics_shown(config: RunConfig) -> Sequence[tuple[str, str, str]]:
-    """Return what is shown of an iteration of a run: word, metric, format."""
+    """Return the metrics that are shown of a run's iteration: word, metric, format."""
     if config.corpus is None:
         return _OF_AGENTS
     return _OF_LANGUAGE if isinstance(config.algo, LanguageConfig) else _OF_HALVES
 
 
 class TrainingProgress(Callback):
-    """Shows return, success, speed and time left of a run. For the first process only.
+    """Shows metrics, speed and remaining time of a run, in its first process only.
 
     The module must have `num_iterations`, `frames_per_iteration`, `env_steps` and `metrics()`.
 
     Args:
-        config: The run's config, for its name and its time limit.
-        console: Where to draw; `None` is standard error.
+        config: The run's config.
+        console: Console to draw on; `None` is standard error.
     """
 
     def __init__(self, config: RunConfig, console: Console | None = None) -> None:
@@ -59,7 +58,7 @@ class TrainingProgress(Callback):
         self._task = TaskID(0)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Start the bar; a resumed run's begins where it goes on."""
+        """Start the bar; for a resumed run, at its present number of frames."""
         self.frames = pl_module.num_iterations * pl_module.frames_per_iteration
         self._started = self._last = self._printed = time.monotonic()
         self._printed_share = self._share(pl_module.env_steps)
@@ -135,7 +134,7 @@ class TrainingProgress(Callback):
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Give the terminal back before the error is shown."""
+        """Remove the bar before the error is printed."""
         self._stop()
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -151,10 +150,10 @@ class TrainingProgress(Callback):
 
 
 def _frames_of_longest_episodes(config: RunConfig) -> int:
-    """Return the frames until every environment has had time for an episode of any length.
+    """Return the number of frames after which even the longest episodes can have ended.
 
-    Before that only short episodes have ended, most of them with success: their mean would start at
-    100 %. 0 where no limit is known.
+    Before that only short episodes have ended, most of them with success, so that the mean success
+    would start at 100 %. It is 0 if no limit of episodes is known.
     """
     env = config.env
     limit = getattr(env, "timeout", None) or getattr(env, "max_steps", None)
@@ -183,12 +182,12 @@ def _bar(console: Console, words: Sequence[str]) -> Progress:
 
 
 def number_text(value: float, form: str) -> str:
-    """Format a number; NaN is a dash."""
+    """Format a number; NaN becomes a dash."""
     return "–" if math.isnan(value) else format(value, form)
 
 
 def short_count(count: float) -> str:
-    """Format a count in three or four characters: 950, 12k, 1.2M."""
+    """Format a count in up to four characters: 950, 12k, 1.2M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             text = f"{count / size:.1f}" if count < 10 * size else f"{count / size:.0f}"

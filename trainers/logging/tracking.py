@@ -1,4 +1,4 @@
-"""A run's logs: always a CSV file, and Weights & Biases when asked."""
+"""A run's logs: always CSV files, and Weights & Biases (W&B) if the config asks for it."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def make_loggers(
 
     Args:
         config: The run's config.
-        run_dir: Its folder; gets `metrics.csv`, `studies.csv`, `media/` and `wandb/`.
-        wandb_run_id: Id of the W&B run to go on with, from the checkpoint.
-        last_iteration: Iteration of the checkpoint; 0 starts anew.
-        warn: Called with one line on what W&B could not do.
+        run_dir: The run's folder, for `metrics.csv`, `studies.csv`, `media/` and `wandb/`.
+        wandb_run_id: Id of the W&B run to go on with, from the checkpoint; `None` for a new one.
+        last_iteration: Iteration of the checkpoint; 0 for a new run.
+        warn: Called with a line for each failure of W&B.
     """
     csv = CsvLog(run_dir / "metrics.csv", last_iteration=last_iteration)
     studies = CsvLog(run_dir / "studies.csv", last_iteration=last_iteration)
     if csv.reached < last_iteration:
         held = f"ends at iteration {csv.reached}" if csv.reached else "is gone"
         warn(
-            f"{csv.path} {held}, but the checkpoint is of iteration {last_iteration}: the rows "
+            f"{csv.path} {held}, but the checkpoint is of iteration {last_iteration}: the rows in "
             "between are lost, and the log goes on without them"
         )
     run = None
@@ -91,15 +91,15 @@ def _start_wandb(
 
 
 class Tracking:
-    """The logs of one run. Faults of W&B are warned of once and never raised.
+    """The logs of a run. Errors of W&B lead to one warning and are never raised.
 
     Args:
         run_dir: The run's folder.
-        csv: Its CSV file.
-        studies: The CSV file of studies while training; it is made with its first row.
-        run: Its W&B run, if any.
-        log_artifacts: Whether checkpoints go to W&B as artifacts.
-        warn: Called with what W&B could not do.
+        csv: CSV file of the metrics.
+        studies: CSV file of studies while training, which is made with its first row.
+        run: The W&B run, if any.
+        log_artifacts: Whether checkpoints are logged to W&B as artifacts.
+        warn: Called with one line after the first error of W&B.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Tracking:
 
     @property
     def loggers(self) -> list[Logger]:
-        """Loggers for `lightning.Trainer`; what other callbacks log joins the iteration's row."""
+        """Loggers for `lightning.Trainer`; metrics of other callbacks join the iteration's row."""
         return [] if self._run is None else [self._run]
 
     @property
@@ -127,7 +127,7 @@ class Tracking:
         return None if self._run is None else str(self._run.experiment.id)
 
     def begin(self) -> None:
-        """Remove the rows that a resumed run is going to repeat; log those that W&B lacks."""
+        """Remove rows that a resumed run is going to repeat; send W&B the rows that it lacks."""
         self._csv.truncate()
         self._studies.truncate()
         if self._run is None:
@@ -137,7 +137,7 @@ class Tracking:
             self._send(partial(dict, row | counts), counts["iteration"])
 
     def log(self, metrics: Mapping[str, float], iteration: int, env_steps: int) -> None:
-        """Log a finished iteration."""
+        """Log the metrics of a finished iteration."""
         self._csv.write(metrics, iteration, env_steps)
         self._send(lambda: {**metrics, "iteration": iteration, "env_steps": env_steps}, iteration)
 
@@ -162,10 +162,9 @@ class Tracking:
         self._send(lambda: {f"media/{name}": _wandb().Video(str(path), format="gif")}, iteration)
 
     def checkpoint_saved(self, path: Path) -> None:
-        """Upload a checkpoint as the next version of the run's artifact, if `log_artifacts`.
+        """Log a checkpoint as the next version of the run's artifact, if `log_artifacts` is true.
 
-        W&B keeps a copy of its own, so an offline run can be synced after the checkpoint itself has
-        been deleted.
+        W&B keeps its own copy, so an offline run can be synced after the checkpoint was deleted.
         """
         if not self._log_artifacts:
             return
@@ -178,7 +177,7 @@ class Tracking:
         self._attempt(upload)
 
     def failed(self, error: BaseException) -> None:
-        """Mark the W&B run as crashed and send an alert, unless the run was only stopped."""
+        """End the W&B run as failed and send an alert, unless the run was only stopped."""
         if not isinstance(error, Exception):
             return
         title = f"{type(error).__name__} in {self.media.parent.name}"
@@ -186,7 +185,7 @@ class Tracking:
         self.finish(failed=True)
 
     def finish(self, *, failed: bool = False) -> None:
-        """End the W&B run; wait for uploads for a minute at most. Later calls do nothing."""
+        """End the W&B run; wait at most a minute for uploads. Later calls do nothing."""
         self._attempt(lambda run: run.end(int(failed)))
         self._run = None
 
@@ -198,12 +197,12 @@ class Tracking:
         self._attempt(send)
 
     def _attempt(self, act: Callable[[IterationLogger], None]) -> None:
-        """Call a function with the W&B run; warn of its first exception, and ignore later ones."""
+        """Call a function with the W&B run; warn of the first exception, and ignore later ones."""
         if self._run is None:
             return
         try:
             act(self._run)
-        except Exception as error:  # a fault of a log must not end the run
+        except Exception as error:  # an error in a log must not end the run
             if not self._warned:
                 reason = str(error) or type(error).__name__
                 self._warn(f"W&B: {reason}; further failures are not reported")

@@ -1,7 +1,7 @@
-"""Studies of a run while it trains: the measures of `over-training`, logged as they change.
+"""Log measures of the study `over-training` while a run trains.
 
-They measure a copy of the network, with their own environments and generators, so a run ends with
-the same weights with and without them.
+They measure a copy of the network, with their own environments and generators, so they don't change
+the weights of the run.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class TrainingStudies(Callback):
 
     Args:
         config: The run's config, with `tracking.studies`.
-        folder: The run's folder, the source of the measured agent.
-        tracking: Logs the measurements.
+        folder: The run's folder, which names the measured agent.
+        tracking: Logs of the run.
     """
 
     _agent: Agent
-    """The copy that is measured; there is one once training has begun."""
+    """The copy that is measured, made when training begins."""
 
     def __init__(self, config: RunConfig, folder: Path, tracking: Tracking) -> None:
         self.config, self.folder, self.tracking = config, folder, tracking
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Make the copy and measure once, so that a fault is known at once."""
+        """Make the copy and measure it once, so that an error shows at once."""
         spaces = Spaces.from_plain(pl_module.about["spaces"])
         copy = models.build(self.config.model, spaces).eval()
         self._agent = Agent(copy, spaces, self.config, "training", None, source=self.folder)
@@ -51,8 +51,8 @@ class TrainingStudies(Callback):
             self.tracking.log_studies(values, pl_module.iteration, pl_module.env_steps)
 
     def _measure(self, module: Any) -> dict[str, float]:
-        """Measure every curve of every study, by its name `studies/STUDY/CURVE`."""
-        # This imports scikit-learn, which other runs need not wait for.
+        """Return all curves of all studies, by the name `studies/STUDY/CURVE`."""
+        # This imports scikit-learn, which is slow and not needed by other runs.
         from chisel.analysis.maze.behaviour import MEASURES
 
         options = self.config.tracking

@@ -1,4 +1,4 @@
-"""What W&B's environment variables mean for a run: its mode, and ids in a group."""
+"""Read W&B's environment variables: the mode, and the id of a run in a group."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from chisel.configs import ConfigError
 
 _MEANT = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline"}
 _MEANT |= {"disabled": "disabled"}
-"""By value of `WANDB_MODE` the `tracking.mode` that it asks for."""
+"""Value of `tracking.mode` for each value of `WANDB_MODE`."""
 _TRUE = ("1", "true", "yes", "on", "t", "y")
 
 
 def check_mode(mode: str) -> None:
-    """Check that W&B's variables ask for what the config says.
+    """Check that W&B's environment variables don't contradict the config.
 
-    Where nothing is logged, a variable that forbids to send anything is no contradiction.
+    A variable that asks for offline logging does not contradict `tracking.mode=disabled`.
 
     Args:
         mode: The run's `tracking.mode`.
 
     Raises:
-        ConfigError: They ask for something else, or for what there is not.
+        ConfigError: If a variable asks for another mode, or for an unknown one.
     """
     asked = {}
     if given := os.environ.get("WANDB_MODE", ""):
@@ -42,12 +42,13 @@ def check_mode(mode: str) -> None:
 
 
 def id_in_group(place: Path) -> str | None:
-    """Return the W&B id of one of the runs of a group; `None` lets W&B make one.
+    """Return the W&B id of a run of a group; `None` lets W&B make one.
 
-    `WANDB_RUN_ID`, which a sweep's agent sets too, is one id for all of them.
+    The variable `WANDB_RUN_ID`, which a sweep's agent also sets, is one id for the whole group, so
+    the run's place is added to it.
 
     Args:
-        place: The run's folder in the group's, like `seed-1` or `learning_rate=0.001/seed-1`.
+        place: The run's folder in the group's, such as `seed-1` or `learning_rate=0.001/seed-1`.
     """
     given = os.environ.get("WANDB_RUN_ID")
     return f"{given}-{'-'.join(place.parts)}" if given else None

@@ -1,8 +1,8 @@
-"""The parts of a W&B run on disk: one for each time that the run was started or resumed.
+"""Find and mend the parts of a W&B run on disk: one for each start or resume of the run.
 
 `wandb sync` sends the parts of a run in the order of their starts, and notes beside each that it
-was sent. It stops at a part whose last record is incomplete, and sends that part again the next
-time; a part without a record keeps it from sending anything. It renumbers rows that come late.
+was sent. If a part's last record is incomplete, it stops there and sends that part again the next
+time. If a part has no record, it sends nothing. It renumbers rows that come late.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 _MAGIC = b":W&B\xe1\xbe\x00"
 _CHUNK_HEADER, _BLOCK = 7, 32768
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
-"""Layout of a `.wandb` file: the log format of LevelDB, after a header of W&B's."""
+"""Layout of a `.wandb` file: LevelDB's log format after a header of W&B."""
 
 
 def sync_command(folder: Path, *, unsent: bool = True) -> str | None:
@@ -27,7 +27,7 @@ def sync_command(folder: Path, *, unsent: bool = True) -> str | None:
 
     Args:
         folder: Folder of the run or the group.
-        unsent: Whether to return `None` if there is none that was not sent yet.
+        unsent: Return `None` if all offline parts were sent already.
     """
     pattern = "wandb/offline-run-*"
     if not (folder / "wandb").is_dir() and any(folder.glob(f"*/{pattern}")):
@@ -45,21 +45,26 @@ def parts_of(folder: Path, run_id: str) -> list[Path]:
 
 
 def has_unsent(folder: Path, run_id: str) -> bool:
-    """Whether a run has a part that was written offline and not sent yet."""
+    """Return whether a run has a part that was written offline and not sent yet."""
     offline = (one for one in parts_of(folder, run_id) if one.parent.name.startswith("offline-"))
     return any(map(_unsent, offline))
 
 
 def mend(folder: Path, run_id: str) -> int | None:
-    """Make the parts of a killed run whole, so that `wandb sync` can send them.
+    """Repair the parts of a killed run, so that `wandb sync` can send them.
 
-    An incomplete record at the end is cut off, and a part that holds nothing of the run is removed.
+    An incomplete record at the end of a part is cut off, and a part without records of the run is
+    removed.
+
+    Args:
+        folder: The run's folder.
+        run_id: Id of the W&B run.
 
     Returns:
         The last step of all parts, 0 if they have no row; `None` if there is no part.
 
     Raises:
-        OSError: A file can't be read or written, or is of another format.
+        OSError: If a file can't be read or written, or has another format.
     """
     last = None
     for file in parts_of(folder, run_id):
@@ -80,7 +85,7 @@ def _mended(file: Path) -> tuple[set[str], int]:
     messages: Any = import_module("wandb.proto.wandb_internal_pb2")  # loads all of W&B
     data, kinds, step, whole = file.read_bytes(), set[str](), 0, 0
     if not data.startswith(_MAGIC) and not _MAGIC.startswith(data):
-        raise OSError(f"{file} is of a format that this version of Chisel can't read")
+        raise OSError(f"{file} has a format that this version of Chisel can't read")
     for record, end in _records(data):
         whole = end
         message = messages.Record.FromString(record)

@@ -1,4 +1,4 @@
-"""Starting a Weights & Biases run whose faults never stop training."""
+"""Start a Weights & Biases run whose errors never stop training."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from lightning.pytorch.loggers import WandbLogger
 from chisel.trainers.logging.wandb_parts import mend, sync_command
 
 INIT_SECONDS = 12.0
-"""How long to wait for a server's answer; giving up takes a few seconds more."""
+"""Seconds to wait for the server's answer; giving up takes a few seconds more."""
 FLUSH_SECONDS = 1.0
-"""Seconds of a run that its W&B file may lack after a kill; metrics.csv lacks nothing."""
+"""Seconds between writes of the W&B file, whose last rows a kill may lose; metrics.csv has all."""
 FINISH_SECONDS = 60.0
-"""How long a run's end waits for uploads."""
+"""Seconds that the end of a run waits for uploads."""
 
 SERVICE = "WANDB_SERVICE"
-"""Variable in which wandb notes the address of the process that it sends rows to."""
+"""Environment variable in which wandb stores the address of its service process."""
 
 Mode = Literal["offline", "online"]
 
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What wandb changes in a process that trains, as it was before a W&B run."""
+    """The state of the process that wandb changes, as it was before a W&B run."""
 
     excepthook: Callable[..., Any]
     exit: Callable[..., Any]
@@ -39,11 +39,11 @@ class ProcessState:
 
     @classmethod
     def now(cls) -> ProcessState:
-        """Take note of it as it is now."""
+        """Return the present state."""
         return cls(sys.excepthook, sys.exit, os.environ.get(SERVICE))
 
     def restore_hooks(self) -> None:
-        """Take out wandb's hooks on errors and exits: `Tracking` says how a run ended."""
+        """Remove wandb's hooks on errors and exits, because `Tracking` reports how a run ended."""
         if _of_wandb(sys.excepthook):
             sys.excepthook = self.excepthook
         if _of_wandb(sys.exit):
@@ -52,7 +52,7 @@ class ProcessState:
     def restore(self) -> None:
         """Undo all changes: hooks, and the service's process, threads and variable.
 
-        A service that ran before stays: another run uses it.
+        A service that ran before stays, because another run uses it.
         """
         self.restore_hooks()
         if os.environ.get(SERVICE) != self.service:
@@ -60,28 +60,28 @@ class ProcessState:
 
 
 class IterationLogger(WandbLogger):
-    """Lightning's logger with one W&B row per iteration, however often it is called.
+    """Lightning's logger with one W&B row per iteration, whatever the number of calls.
 
     W&B drops rows whose step decreases, and a run that is resumed offline doesn't know its last
-    step. Steps are therefore iterations, which the caller sets before logging.
+    step. So a row's step is the iteration, which the caller sets before logging.
     """
 
     iteration = 0
     first_iteration = 0
-    """Rows of earlier iterations are not logged again: W&B has them, or a part on disk does."""
+    """First iteration to log; W&B, or a part on disk, already has rows of earlier iterations."""
     before: ProcessState
     """State of the process before the run."""
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Add to the iteration's row; `step` counts optimiser steps and is of no use here."""
+        """Add metrics to the iteration's row; `step`, a count of optimiser steps, is ignored."""
         if self.iteration >= self.first_iteration:
             self.experiment.log(dict(metrics), step=self.iteration)
 
     def end(self, exit_code: int) -> None:
-        """End the run, and leave the process as it was before it.
+        """End the run, and restore the state of the process before it.
 
         Raises:
-            TimeoutError: Not everything could be sent.
+            TimeoutError: If not everything could be sent in time.
         """
         try:
             self.experiment.finish(exit_code=exit_code)
@@ -103,24 +103,24 @@ def start_wandb(
     first_iteration: int,
     **named: Any,
 ) -> IterationLogger | None:
-    """Start a W&B run; offline, with one warning, if a server is asked for but can't be used.
+    """Start a W&B run; if the server can't be used, warn once and start it offline.
 
     Args:
-        mode: Whether to send the run to a server.
-        warn: Called with one line on what W&B could not do.
+        mode: `online` sends the run to a server, `offline` writes it to disk.
+        warn: Called with a line for each failure of W&B.
         run_id: Id of the run; `None` takes that of `WANDB_RUN_ID`, which a sweep sets, or a new
             one.
-        first_iteration: First iteration that W&B lacks, if neither a part of the run on disk nor
-            the server says so.
-        named: Name, place and config of the run, as `wandb.init` takes them; `dir` is one of them.
+        first_iteration: First iteration to log, if neither a part of the run on disk nor the server
+            says it.
+        named: Arguments of `wandb.init` for name, place and config of the run, among them `dir`.
 
     Returns:
-        The logger; `None` if W&B can't even write to the disk.
+        The logger; `None` if W&B can't write to the disk either.
     """
     before = ProcessState.now()
     try:
         return _start(mode, before, run_id, first_iteration, named)
-    except Exception as error:  # wandb raises many kinds, and none of them may end a run
+    except Exception as error:  # wandb raises many types, and none may end a run
         reason = _first_line(error)
     if mode == "online":
         later = sync_command(Path(named["dir"]), unsent=False)
@@ -148,7 +148,7 @@ def _start(
     # Process-wide: what is set for one run alone still lets wandb report home when offline.
     whole = wandb.Settings(mode=mode, silent=True)
     if "WANDB_SWEEP_ID" in os.environ:
-        whole.run_id = run_id or os.environ.get("WANDB_RUN_ID")  # it heeds no other there
+        whole.run_id = run_id or os.environ.get("WANDB_RUN_ID")  # a sweep ignores init's id
     wandb.setup(whole)
     if mode == "online" and not wandb.login(prompt=False, verify=False):
         raise wandb.errors.UsageError("no API key is known (see `wandb login`)")
@@ -186,8 +186,8 @@ def _start(
 def _no_telemetry() -> None:
     """Switch off wandb's reports about itself, which delay the end of the process by 20 s.
 
-    Only an environment variable or this function do so. It is not part of wandb's public interface,
-    so its absence is no fault.
+    Only an environment variable or this function can do that. The function is not part of wandb's
+    public interface, so it may be missing.
     """
     try:
         import_module("wandb.analytics.opentelemetry.opentelemetry_proxy").disable()

@@ -1,1 +1,1 @@
-"""On-policy learning: rollouts, advantages, PPO and REINFORCE."""
+"""Train on-policy: rollouts, advantages, PPO and REINFORCE."""

@@ -1,4 +1,4 @@
-"""Advantages and value targets of a rollout."""
+"""Compute advantages and value targets of a rollout."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ def gae(
     """Estimate generalised advantages over a rollout with automatic resets.
 
     After a step that ended an episode the next row belongs to another episode, so its value is
-    never used. `bootstrap` holds the value of a truncated episode's last observation; it is 0 where
-    the episode truly ended, or the last observation is unknown.
+    never used. The method is that of Schulman et al. 2016, "High-Dimensional Continuous Control
+    Using GAE", equation 16.
 
     Args:
-        rewards: `[T, N]`.
-        values: `[T, N]`, V(s_t).
-        dones: bool `[T, N]`, whether the episode ended in step t.
-        last_values: `[N]`, V of the observation after the last step.
-        bootstrap: `[T, N]`, V of the last observation of an episode truncated in step t, else 0.
+        rewards: Rewards, `[T, N]`.
+        values: Values V(s_t), `[T, N]`.
+        dones: Whether an episode ended in step t, bool `[T, N]`.
+        last_values: Values of the observations after the last step, `[N]`.
+        bootstrap: Value of the last observation of an episode that was truncated in step t,
+            `[T, N]`; 0 if none was, or if that observation is unknown.
         gamma: Discount in [0, 1].
         gae_lambda: λ in [0, 1].
 
     Returns:
         Advantages and returns (advantages + values), both `[T, N]`.
-
-    Source: Schulman et al. 2016, "High-Dimensional Continuous Control Using GAE", eq. 16.
     """
     alive = (~dones).to(values.dtype)
     next_values = torch.cat([values[1:], last_values.unsqueeze(0)])

@@ -1,4 +1,4 @@
-"""What the builders of all on-policy algorithms share."""
+"""The part of building that all on-policy algorithms share."""
 
 from __future__ import annotations
 
@@ -29,19 +29,22 @@ def build_on_policy(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """Build the module that trains a network by an algorithm.
+    """Build the module that trains a network with an on-policy algorithm.
 
     Args:
         config: The run's config.
         env: This process's environments.
         model: The network; hooks of routing are attached to it.
-        algorithm: What is learnt from a rollout.
+        algorithm: The algorithm.
         rank: Number of this process.
-        device: Where it trains.
-        about: What identifies the run; `routing` holds the regions of the checkpoint to go on from.
+        device: Device that it trains on.
+        about: Facts that identify the run, for checkpoints; `routing` has the regions of the
+            checkpoint that a resumed run goes on from.
 
     Raises:
-        ConfigError: The network is no `ActorCritic`, or regions, labels or gate don't fit it.
+        ConfigError: If the network is not an `ActorCritic` or not repeatable, or regions, labels or
+            gate don't fit it.
+        EnvironmentFault: If the environment cannot be trained in.
     """
     model = models.require_kind(model, ActorCritic, config.model.name)
     routes = None

@@ -1,4 +1,4 @@
-"""Collects rollouts: one forward pass per step, no gradient, every draw from a saved generator."""
+"""Collect rollouts: one forward pass per step, no gradient, all draws from a saved generator."""
 
 from __future__ import annotations
 
@@ -26,28 +26,29 @@ from chisel.trainers.onpolicy.rollout import RolloutBuffer
 from chisel.trainers.routed.labels import EpisodeLabeler
 
 Policy = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Observations `[N, ...]` in the environment's layout to logits `[N, A]` and values `[N]`."""
+"""Function from observations `[N, ...]` in the environment's layout to logits `[N, A]` and values
+`[N]`."""
 
 EPISODE_WINDOW = 100
-"""Episodes over which returns, lengths and successes are averaged for the log."""
+"""Number of newest episodes over which returns, lengths and successes are averaged for the log."""
 
 
 class Collector:
-    """Steps one vector environment under a policy and fills a rollout buffer.
+    """Steps one vector environment with a policy and fills a rollout buffer.
 
     An environment that returns tensors gets its actions as a tensor, and its observations and
-    rewards never leave their device. Facts about ended episodes are read as arrays. Beside a
+    rewards never leave their device. Facts about ended episodes are read as arrays. With a
     `DeviceVectorEnv` nothing waits for the device before the rollout is complete.
 
     Args:
-        env: In SAME_STEP autoreset (see `envs.StatefulVectorEnv`).
+        env: Environment with SAME_STEP autoreset (see `envs.StatefulVectorEnv`).
         seed: Seed of the environment's first reset.
-        generator: Draws actions; on the device of the policy.
-        labels: Gets the infos of every step; `None` labels nothing.
+        generator: Generator of the actions, on the policy's device.
+        labels: Labeler that gets the infos of every step; `None` labels nothing.
 
     Raises:
-        EnvironmentFault: The environment cannot be trained in, by its declarations or by what
-            `reset` returns.
+        EnvironmentFault: If the environment cannot be trained in, by its declarations or by the
+            observations that `reset` returns.
     """
 
     def __init__(
@@ -62,23 +63,27 @@ class Collector:
         self.env, self.generator, self.labels = env, generator, labels
         self.episodes: deque[list[float]] = deque(maxlen=EPISODE_WINDOW)
         self._beside = env if is_device_env(env) else None
-        """The environment, if it is beside the network."""
+        """The environment, if it is on the network's device; otherwise `None`."""
         self.whole_view: Any = getattr(env, "whole_view", None)
-        """The environment's `whole_view`; `None` if it offers none."""
+        """The environment's `whole_view`; `None` if it has none."""
         self.obs: Any = env.reset(seed=seed)[0]
         """Current observations `[N, ...]`, an array or a tensor as the environment gave them."""
         check_observations(env, self.obs, "reset")
 
     @torch.inference_mode()
     def collect(self, policy: Policy, buffer: RolloutBuffer) -> Tensor:
-        """Fill the columns that a policy's steps give, with raw rewards.
+        """Step the environment and fill the buffer, with rewards as the environment gives them.
+
+        Args:
+            policy: Policy that acts.
+            buffer: Buffer that is overwritten.
 
         Returns:
-            V `[N]` of the observations after the last step.
+            Values `[N]` of the observations after the last step.
 
         Raises:
-            NumericsError: An observation, a reward or a logit is NaN or infinite.
-            EnvironmentFault: The environment raised.
+            NumericsError: If an observation, a reward, a logit or a last value is not finite.
+            EnvironmentFault: If the environment raised an exception.
         """
         self._logits_finite = torch.ones((), dtype=torch.bool, device=buffer["values"].device)
         marks = []
@@ -111,7 +116,7 @@ class Collector:
         return into.copy_(obs)
 
     def _sample(self, logits: Tensor) -> Tensor:
-        """Sample from the softmax by exponential races, which cost one argmax and no host sync."""
+        """Sample actions by exponential races, which need one argmax and no wait for the device."""
         self._logits_finite &= torch.isfinite(logits).all()
         if self._beside is None:
             self._check_logits()
@@ -149,7 +154,7 @@ class Collector:
     def _advance(
         self, env: DeviceVectorEnv, actions: Tensor, buffer: RolloutBuffer, t: int
     ) -> dict[str, Tensor]:
-        """Step an environment that is beside the network; return its marks."""
+        """Step an environment on the network's device; return its marks of ended episodes."""
         self.obs, rewards, ended, marks = env.advance(actions)
         buffer["rewards"][t] = rewards
         buffer["dones"][t] = ended
@@ -160,7 +165,7 @@ class Collector:
         return marks
 
     def _check(self, buffer: RolloutBuffer) -> None:
-        """Refuse a rollout with numbers that are not finite."""
+        """Raise a `NumericsError` if a rollout has numbers that are not finite."""
         _check_finite(buffer["obs"], "observation")
         _check_finite(buffer["rewards"], "reward")
         self._check_logits()
@@ -170,7 +175,7 @@ class Collector:
             raise NumericsError("policy logits are not finite")
 
     def _report(self, env: DeviceVectorEnv, ended: Tensor, marks: list[dict[str, Tensor]]) -> None:
-        """Note the episodes that ended in a rollout, in the order of their ends."""
+        """Note the episodes that ended in a rollout, in the order in which they ended."""
         steps, rows = ended.nonzero(as_tuple=True)
         if not len(steps):
             return
@@ -184,14 +189,14 @@ class Collector:
     def _bootstrap(
         self, truncated: Tensor, infos: dict[str, Any], policy: Policy, into: Tensor
     ) -> None:
-        """Store the value of an episode's last observation where it was truncated there.
+        """Store the values of the last observations of truncated episodes.
 
-        Environments that don't report their last observation get no bootstrap.
+        If the environment doesn't report these observations, nothing is stored.
         """
         last = as_tensor(self.obs).clone()
         rows = _put_final_obs(last, truncated, infos)
         if len(rows):
-            # All environments go through the network, which may treat them differently by number.
+            # Pass all environments, because a policy may treat them differently by number.
             _, values = policy(last.to(into.device))
             rows = rows.to(into.device)
             into[rows] = values[rows].float()
@@ -199,10 +204,10 @@ class Collector:
     def _store_next_obs(
         self, ended: Tensor, infos: dict[str, Any], buffer: RolloutBuffer, t: int
     ) -> None:
-        """Store the observation after the step; at an episode's end, not that of the next episode.
+        """Store the observation after the step; at an episode's end, the episode's last one.
 
-        Where the environment doesn't report an episode's last observation, the one before replaces
-        it.
+        If the environment doesn't report an episode's last observation, the one before the step is
+        stored.
         """
         next_obs, before = buffer["next_obs"][t].copy_(as_tensor(self.obs)), buffer["obs"][t]
         over = ended.to(before.device).view(-1, *[1] * (before.dim() - 1))
@@ -216,7 +221,7 @@ class Collector:
             self.episodes.append([float(facts[key][row]) for key in ("r", "l", "success")])
 
     def get_state(self) -> dict[str, Any]:
-        """Return environment, generator and recent episodes as plain values."""
+        """Return the states of environment and generator, and recent episodes, as plain values."""
         return {
             "env": self.env.get_state(),
             "generator": self.generator.get_state(),
@@ -232,7 +237,7 @@ class Collector:
 
 
 def _check_finite(column: Tensor, what: str) -> None:
-    """Refuse a column `[T, N, ...]` with a number that is not finite."""
+    """Raise a `NumericsError` if a column `[T, N, ...]` has a number that is not finite."""
     if not column.is_floating_point():
         return
     finite = torch.isfinite(column)
@@ -242,10 +247,10 @@ def _check_finite(column: Tensor, what: str) -> None:
 
 
 def _put_final_obs(obs: Tensor, ended: Tensor, infos: dict[str, Any]) -> Tensor:
-    """Overwrite observations `[N, ...]` by the last ones of ended episodes, where they are known.
+    """Overwrite observations `[N, ...]` of ended episodes by their last ones, if these are known.
 
     Returns:
-        Numbers of the overwritten ones.
+        Numbers of the overwritten observations.
     """
     if "final_obs" not in infos:
         return ended.new_zeros(0, dtype=torch.int64)

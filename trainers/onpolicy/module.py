@@ -1,7 +1,7 @@
-"""What all on-policy algorithms share, as a LightningModule: rollouts and minibatches.
+"""The LightningModule of all on-policy algorithms: rollouts and minibatches.
 
-One Lightning epoch is one iteration: the rollout is collected when the epoch starts, and every
-training step is one minibatch. An `Algorithm` says what is learnt from a rollout.
+One Lightning epoch is one iteration. The rollout is collected when the epoch starts, and every
+training step is one minibatch. An `Algorithm` defines what is learnt from a rollout.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from chisel.trainers.runs.optimizer_state import make_adam
 
 
 class Outputs(NamedTuple):
-    """What the network puts out for a minibatch.
+    """Outputs of the network for a minibatch.
 
-    With routes, the three may be copies of the same numbers with gradients of their own.
+    With routing, both logits may be the same numbers with different gradients.
     """
 
     logits: Tensor
-    """`[B, A]`, for the policy's loss."""
+    """Logits `[B, A]` for the policy's loss."""
     values: Tensor
-    """`[B]`."""
+    """Values `[B]`."""
     entropy_logits: Tensor
-    """`[B, A]`, for the entropy; the same tensor as `logits` unless routes treat it differently."""
+    """Logits `[B, A]` for the entropy; the same tensor as `logits` unless their routing differs."""
 
     def evaluate(self, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities of actions `[B]`, and entropies, both `[B]`."""
+        """Return log-probabilities of actions `[B]`, and entropies in nats, both `[B]`."""
         log_probs, entropy = action_log_prob(self.logits, actions)
         if self.entropy_logits is not self.logits:
             _, entropy = action_log_prob(self.entropy_logits, actions)
@@ -49,22 +49,22 @@ class Outputs(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """A minibatch's loss and what is logged of it."""
+    """The loss of a minibatch, and metrics of it."""
 
     total: Tensor
     logged: dict[str, Tensor]
     log_ratio: Tensor | None = None
-    """`[B]`, new minus old log-probability, for the divergence of each route; `None` logs none."""
+    """New minus old log-probabilities `[B]`, for metrics of each label; `None` logs none."""
 
 
 class Algorithm(Protocol):
-    """What differs between algorithms.
+    """An on-policy algorithm.
 
-    Subclasses inherit the defaults: plain rollouts, no clipping, no state, no metrics of their own.
+    Subclasses inherit the defaults: plain rollouts, no clipping, no state, no additional metrics.
     """
 
     columns: tuple[str, ...]
-    """Columns of the rollout that a minibatch holds."""
+    """Columns of the rollout that a minibatch needs."""
     num_steps: int
     num_minibatches: int
     update_epochs: int
@@ -72,39 +72,48 @@ class Algorithm(Protocol):
     max_grad_norm: float | None = None
     """Maximal global norm of the gradient; `None` clips nothing."""
     target_kl: float | None = None
-    """End an iteration's updates once `approx_kl` exceeds this; `None` never does."""
+    """End an iteration's updates once `approx_kl` exceeds this; `None` sets no limit."""
     needs_next_obs: bool = False
     """Whether rollouts must keep the observation after each step; see `RolloutBuffer`."""
     needs_whole_view: bool = False
-    """Whether they must keep views of the whole world, which the environment then must offer."""
+    """Whether rollouts must keep views of the whole world, which the environment must then have."""
 
     @property
     def exploration_policy(self) -> Policy | None:
-        """Policy that collects the next rollout, from which the network then learns nothing.
+        """Policy that collects the next rollout without updating the network.
 
-        `None`: the network itself, which learns from it.
+        `None`: the network collects the rollout and learns from it.
         """
         return None
 
     def learning_rate(self, progress: float) -> float:
-        """Return the step size when `progress` (0 to 1) of the planned iterations are done."""
+        """Return the learning rate after a share `progress`, in [0, 1], of the iterations."""
 
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
-        """Compute from a rollout's raw rewards the columns that the losses need, in place.
+        """Compute the columns of a rollout that the losses need, in place.
+
+        Args:
+            buffer: The rollout, with rewards as the environment gave them.
+            last_values: Values `[N]` of the observations after the last step.
 
         Raises:
-            NumericsError: A number is not finite.
+            NumericsError: If a number is not finite.
         """
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
-        """Compute the loss of a minibatch."""
+        """Compute the loss of a minibatch.
+
+        Args:
+            outputs: Outputs of the network for the minibatch.
+            batch: Its columns, `[B, …]` each.
+        """
 
     def metrics(self) -> dict[str, float]:
-        """Return what is logged of the last rollout beside the losses."""
+        """Return metrics of the last rollout, in addition to the losses."""
         return {}
 
     def get_state(self) -> dict[str, Any]:
-        """Return what the next iteration depends on, as plain values; equal on every process."""
+        """Return state for the next iteration, as plain values that are equal on all processes."""
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -113,21 +122,21 @@ class Algorithm(Protocol):
 
 
 class OnPolicy(IterationModule):
-    """Collects a rollout in every iteration, and takes the algorithm's optimiser steps on it.
+    """Collects a rollout in each iteration, and takes optimiser steps on it.
 
     Args:
-        model: Observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`.
-        collector: Steps this process's environments.
-        algorithm: Turns rollouts into losses.
+        model: Network from observations `[B, C, H, W]` to logits `[B, A]` and values `[B]`.
+        collector: Collector with this process's environments.
+        algorithm: The algorithm.
         num_iterations: Planned iterations, over which the learning rate is annealed.
-        total_envs: Environments over all processes.
+        total_envs: Number of environments of all processes.
         minibatch_generator: Generator of the minibatch permutations.
-        channels_last: Memory layout of the inputs of convolutions.
-        about: What identifies the run (config, spaces, versions); stored in every checkpoint.
+        channels_last: Whether inputs of convolutions have the memory layout channels-last.
+        about: Facts that identify the run (config, spaces, versions), for checkpoints.
         routes: Labels and gradient routing; `None` trains without.
 
     Raises:
-        ConfigError: The network would not always answer the same observation alike.
+        ConfigError: If the network does not always give the same outputs for an observation.
     """
 
     def __init__(
@@ -168,7 +177,7 @@ class OnPolicy(IterationModule):
         return obs
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Make Adam; with routes that freeze, regions without gradient keep still."""
+        """Make Adam; if regions are frozen, it leaves those without gradient unchanged."""
         owned = None if self.routes is None else self.routes.owned()
         rate, eps = self.algorithm.learning_rate(0.0), self.algorithm.adam_eps
         return make_adam(self.model, owned, lr=rate, eps=eps)
@@ -200,7 +209,11 @@ class OnPolicy(IterationModule):
         )
 
     def on_train_epoch_start(self) -> None:
-        """Start an iteration: set the learning rate, collect a rollout, compute targets."""
+        """Start an iteration: set the learning rate, collect a rollout, compute targets.
+
+        Raises:
+            NumericsError: If a number is not finite.
+        """
         super().on_train_epoch_start()
         exploration_policy = self.algorithm.exploration_policy
         self._exploring = exploration_policy is not None
@@ -248,18 +261,18 @@ class OnPolicy(IterationModule):
         return loss
 
     def on_fit_end(self) -> None:
-        """Warn of regions that no gradient ever reached."""
+        """Print a warning for each region that never had a gradient."""
         if self.routes is None or rank() != 0:
             return
         for region in self.routes.untouched(self.trainer.optimizers[0]):
             print(
-                f"warning: region {region} never got a gradient in this run: no example that "
-                "reaches it was learnt from, or the rest of the network does not listen to it",
+                f"warning: region {region} never got a gradient in this run: no example that is "
+                "routed to it was trained on, or the rest of the network ignores its units",
                 file=sys.stderr,
             )
 
     def compute_metrics(self) -> dict[str, float]:
-        """Compute what the finished iteration logs, with CleanRL's names.
+        """Compute the metrics of the finished iteration, with CleanRL's names.
 
         Losses are means over minibatches; returns, lengths and successes are means over the last
         `EPISODE_WINDOW` episodes of each process.
@@ -296,7 +309,7 @@ class OnPolicy(IterationModule):
         }
 
     def _mean_over_ranks(self, values: Tensor) -> float:
-        """Average over minibatches and processes without NaN: a route may be empty in some."""
+        """Average over minibatches and processes, leaving out NaN (of labels without examples)."""
         known = values.float().flatten()
         known = known[~known.isnan()]
         sums = torch.stack([known.sum(), torch.tensor(float(len(known)), device=known.device)])
@@ -317,7 +330,7 @@ class OnPolicy(IterationModule):
         }
 
     def restore(self, state: dict[str, Any], rank: int) -> None:
-        """Go on from our part of a checkpoint, as the process of that number."""
+        """Go on from the `chisel` part of a checkpoint, as process `rank`."""
         own = state["ranks"][rank]
         super().restore(state, rank)
         self.algorithm.set_state(state["algorithm"])

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation: advantages of a rollout, and the loss."""
+"""Proximal policy optimisation (PPO): advantages of a rollout, and the loss."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class PPO(Algorithm):
 
     Args:
         options: Hyperparameters.
-        total_envs: Environments over all processes.
-        normalize_on_device: Whether rewards are normalised where they are, by the only process.
+        total_envs: Number of environments of all processes.
+        normalize_on_device: Whether rewards are normalised on their device, with one process only.
     """
 
     columns: tuple[str, ...] = (
@@ -53,7 +53,7 @@ class PPO(Algorithm):
         )
 
     def learning_rate(self, progress: float) -> float:
-        """Return the rate, annealed linearly to 0 if `anneal_lr`."""
+        """Return the learning rate, annealed linearly to 0 if `anneal_lr`."""
         rate = self.options.learning_rate
         return rate * (1 - progress) if self.options.anneal_lr else rate
 
@@ -61,7 +61,7 @@ class PPO(Algorithm):
         """Normalise rewards, then fill in advantages and returns.
 
         Raises:
-            NumericsError: An advantage is not finite.
+            NumericsError: If an advantage is not finite.
         """
         options = self.options
         if options.norm_reward:
@@ -83,7 +83,7 @@ class PPO(Algorithm):
         buffer["returns"].copy_(returns)
 
     def _normalised_rewards(self, buffer: RolloutBuffer) -> Tensor:
-        """Normalise the rewards of all processes on each, so that all keep the same statistics."""
+        """Normalise all processes' rewards on each process, so that all have equal statistics."""
         if isinstance(self.normalizer, DeviceRewardNormalizer):
             return self.normalizer(buffer["rewards"], buffer["dones"])
         mine = (buffer["rewards"].cpu().numpy(), buffer["dones"].cpu().numpy())
@@ -96,7 +96,7 @@ class PPO(Algorithm):
         return torch.from_numpy(own.astype(np.float32)).to(buffer["rewards"].device)
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
-        """Compute clipped surrogate + value error − entropy bonus."""
+        """Compute the clipped surrogate plus the value error minus the entropy bonus."""
         options, weights = self.options, batch.get("weights")
         log_probs, entropy = outputs.evaluate(batch["actions"])
         log_ratio = log_probs - batch["log_probs"]
@@ -136,7 +136,7 @@ def build_ppo(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """Build the trainer of `algo.name: ppo`."""
+    """Build the trainer of `algo.name: ppo`; arguments and errors as for `build_on_policy`."""
     total = config.env.num_envs
     algorithm = PPO(
         config.algo,

@@ -17,14 +17,14 @@ from chisel.trainers.onpolicy.rollout import RolloutBuffer
 
 
 def returns_to_go(rewards: Tensor, dones: Tensor, gamma: float) -> Tensor:
-    """Compute the discounted sums of the rewards from each step on, `[T, N]`.
+    """Compute the discounted sums of rewards from each step on, `[T, N]`.
 
-    They end with the episode, and with the rollout: rewards of an unfinished episode after the
-    rollout count as 0. They are the returns of `gae` with λ = 1 for values that are all 0.
+    The sums end with the episode or the rollout: later rewards of an unfinished episode count as 0.
+    They are the returns of `gae` with λ = 1 and values of 0.
 
     Args:
-        rewards: `[T, N]`.
-        dones: bool `[T, N]`, whether the episode ended in step t.
+        rewards: Rewards, `[T, N]`.
+        dones: Whether an episode ended in step t, bool `[T, N]`.
         gamma: Discount in [0, 1].
     """
     zeros = torch.zeros_like(rewards)
@@ -34,8 +34,8 @@ def returns_to_go(rewards: Tensor, dones: Tensor, gamma: float) -> Tensor:
 class Reinforce(Algorithm):
     """REINFORCE as in Cloud et al. 2024, appendix F.
 
-    `-log π(a|s) (R - V(s)) + vf_coef (V(s) - R)² - ent_coef H`, a mean over the steps of a rollout,
-    with one update per rollout: no bootstrap, no normalised advantage, no clip.
+    The loss is `-log π(a|s) (R - V(s)) + vf_coef (V(s) - R)² - ent_coef H`, averaged over the steps
+    of a rollout. There is one update per rollout, without bootstrap, normalisation or clipping.
 
     Args:
         options: Hyperparameters.
@@ -50,14 +50,14 @@ class Reinforce(Algorithm):
         self.num_steps, self.adam_eps = options.num_steps, options.adam_eps
 
     def learning_rate(self, progress: float) -> float:
-        """Return the constant rate."""
+        """Return the learning rate, which is constant."""
         return self.options.learning_rate
 
     def finish(self, buffer: RolloutBuffer, last_values: Tensor) -> None:
         """Fill in the returns.
 
         Raises:
-            NumericsError: A return is not finite.
+            NumericsError: If a return is not finite.
         """
         returns = returns_to_go(buffer["rewards"], buffer["dones"], self.options.gamma)
         if not bool(torch.isfinite(returns).all()):
@@ -65,7 +65,7 @@ class Reinforce(Algorithm):
         buffer["returns"].copy_(returns)
 
     def losses(self, outputs: Outputs, batch: dict[str, Tensor]) -> Losses:
-        """Compute score function with baseline + value error − entropy bonus."""
+        """Compute the policy's loss with baseline plus the value error minus the entropy bonus."""
         options, weights, returns = self.options, batch.get("weights"), batch["returns"]
         log_probs, entropy = outputs.evaluate(batch["actions"])
         advantages = returns - outputs.values.detach()
@@ -89,6 +89,6 @@ def build_reinforce(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """Build the trainer of `algo.name: reinforce`."""
+    """Build the trainer of `algo.name: reinforce`; arguments and errors as `build_on_policy`."""
     algorithm = Reinforce(config.algo)
     return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)

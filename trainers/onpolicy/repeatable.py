@@ -1,9 +1,10 @@
-"""A check that a network always gives the same outputs for the same observation.
+"""Check that a network always gives the same outputs for the same observation.
 
-Rollouts call the network on all environments at once, updates on minibatches, evaluation in
-evaluation mode. Only where outputs depend on the observation and the weights alone is PPO's ratio 1
-before the first update, and the evaluated policy the trained one. They must not depend on random
-draws, the rest of the batch, the mode, whether gradients are recorded, or earlier calls.
+Rollouts call the network on all environments at once, updates call it on minibatches, and
+evaluations in evaluation mode. Outputs must depend on the observation and the weights only: not on
+random draws, the rest of the batch, the mode, whether gradients are recorded, or earlier calls.
+Otherwise PPO's ratio is not 1 before the first update, and the evaluated policy is not the trained
+one.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from chisel.configs import ConfigError
 from chisel.routing import evaluating, tensors_in
 
 EXAMPLES = 5
-"""Observations per call."""
+"""Number of observations per call."""
 TOLERANCE = 1e-3
-"""Allowed difference of outputs, relative to the largest: fused layers round differently."""
+"""Largest difference of outputs, relative to the largest output; fused layers round differently."""
 
 Run = Callable[[Tensor], object]
-"""Feeds the network observations `[B, H, W, C]`."""
+"""Function that calls the network on observations `[B, …]` in the environment's layout."""
 
 
 class Call(NamedTuple):
@@ -41,17 +42,17 @@ class Call(NamedTuple):
 def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> None:
     """Call a network several times, as training and evaluation would, and compare the outputs.
 
-    Weights, buffers, modes and torch's random state are afterwards as before. Modules run in the
-    mode that each is in.
+    Modules run in their present modes. Weights, buffers, modes and torch's random state are
+    restored.
 
     Args:
         model: The network, not compiled.
-        run: Calls it.
-        space: Space of observations; random ones are drawn from it.
+        run: Function that calls it.
+        space: Space of observations, from which random ones are drawn.
 
     Raises:
-        ConfigError: An output depends on anything but the observation; the message names the
-            module, where one can be blamed.
+        ConfigError: If outputs depend on anything but the observation; the message names the module
+            if a single one is the cause.
     """
     device = next((one.device for one in model.parameters()), torch.device("cpu"))
     shown, others = _examples(space, device), _examples(space, device, seed=1)
@@ -61,7 +62,7 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
         state = torch.get_rng_state()
         first = _calls(model, run, shown)
         drew = not torch.equal(torch.get_rng_state(), state)
-        for name, value in model.named_buffers():  # a counter of calls may change
+        for name, value in model.named_buffers():  # an integer buffer may count calls
             if value.is_floating_point() and not torch.equal(value, before[name]):
                 where = _description(model, name.rpartition(".")[0])
                 raise _refusal(where, "keeps statistics of its input")
@@ -87,8 +88,8 @@ def require_repeatable(model: nn.Module, run: Run, space: spaces.Space[Any]) -> 
 
 def _refusal(where: str, what: str) -> ConfigError:
     return ConfigError(
-        f"{where} {what}: a policy must answer alike in rollouts, updates and evaluation; take "
-        "LayerNorm or GroupNorm instead of batch statistics, and no dropout or noise"
+        f"{where} {what}: a policy must give the same outputs in rollouts, updates and evaluation; "
+        "use LayerNorm or GroupNorm instead of batch statistics, and no dropout or noise"
     )
 
 
@@ -108,7 +109,7 @@ def _description(model: nn.Module, name: str) -> str:
 
 
 def _calls(model: nn.Module, run: Run, obs: Tensor) -> list[Call]:
-    """Return every module's call, in the order in which they ended: the whole network last."""
+    """Return the calls of all modules, in the order in which they end, the network's own last."""
     done: list[Call] = []
     pending: list[list[Tensor]] = []
 
@@ -143,7 +144,7 @@ def _copies(value: Any) -> list[Tensor]:
 
 
 def _alike(one: list[Tensor], other: list[Tensor], rows: int = EXAMPLES) -> bool:
-    """Whether tensors agree on the first `rows` examples; without a batch axis, as a whole."""
+    """Return whether tensors agree on the first `rows` examples, or wholly if they are no batch."""
     return len(one) == len(other) and all(
         _close(*pair, rows) for pair in zip(one, other, strict=True)
     )
@@ -160,15 +161,15 @@ def _close(one: Tensor, other: Tensor, rows: int) -> bool:
 
 
 def _examples(space: spaces.Space[Any], device: torch.device, seed: int = 0) -> Tensor:
-    """Draw observations `[EXAMPLES, …]`, normally distributed where there are no bounds."""
-    space = copy.deepcopy(space)  # drawing changes it
+    """Draw random observations `[EXAMPLES, …]` from a space."""
+    space = copy.deepcopy(space)  # seeding and drawing change it
     space.seed(seed)
     return torch.from_numpy(np.stack([space.sample() for _ in range(EXAMPLES)])).to(device)
 
 
 @contextlib.contextmanager
 def _restored(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Restore every buffer and torch's random state afterwards."""
+    """Restore all buffers and torch's random state after the context."""
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -1,4 +1,4 @@
-"""Running normalisation of rewards by the standard deviation of the discounted return."""
+"""Normalise rewards by the running standard deviation of the discounted return."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 class RewardNormalizer:
     """Divides rewards by the running standard deviation of each environment's discounted return.
 
-    The same rule as Gymnasium's `NormalizeReward` and Baselines' `VecNormalize(ob=False)`: the
-    return of a step is counted before the end of an episode resets it, and a reward is divided by
+    The rule is that of Gymnasium's `NormalizeReward` and Baselines' `VecNormalize(ob=False)`: a
+    step's return is counted before the end of an episode resets it, and a reward is divided by
     statistics that already include it. A call takes a whole rollout, so that several processes can
     normalise all their rewards together and agree to the last bit.
 
     Args:
-        num_envs: Environments over all processes.
-        gamma: Discount of the return.
+        num_envs: Number of environments of all processes.
+        gamma: Discount of the return, in [0, 1].
         clip: Normalised rewards are clipped to [-clip, clip].
-        eps: Added to the variance.
+        eps: Number added to the variance.
     """
 
     def __init__(self, num_envs: int, *, gamma: float, clip: float, eps: float = 1e-8) -> None:
@@ -31,7 +31,12 @@ class RewardNormalizer:
     def __call__(
         self, rewards: NDArray[np.float64], dones: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
-        """Normalise a rollout's rewards `[T, N]`, given which steps `[T, N]` ended an episode."""
+        """Return a rollout's normalised rewards `[T, N]`.
+
+        Args:
+            rewards: The rewards, `[T, N]`.
+            dones: Whether each step ended an episode, `[T, N]`.
+        """
         normalised = np.empty_like(rewards, dtype=np.float64)
         for t, (reward, done) in enumerate(zip(rewards, dones, strict=True)):
             self.returns = self.returns * self.gamma + reward
@@ -54,7 +59,7 @@ class RewardNormalizer:
         self.mean, self.var, self.count = moments
 
     def get_state(self) -> dict[str, object]:
-        """Return everything that the next call depends on, as plain values."""
+        """Return the state that the next call needs, as plain values."""
         moments = [self.mean, self.var, self.count]
         return {"returns": self.returns.tolist(), "moments": moments}
 
@@ -65,9 +70,9 @@ class RewardNormalizer:
 
 
 class DeviceRewardNormalizer:
-    """Normalises as `RewardNormalizer` does, up to rounding, where the rewards are.
+    """Normalises as `RewardNormalizer` does, up to rounding, but on the rewards' device.
 
-    Nothing is read back before `get_state`. The arguments and the state are the same.
+    Nothing waits for the device before `get_state`. Arguments and state are the same.
     """
 
     def __init__(self, num_envs: int, *, gamma: float, clip: float, eps: float = 1e-8) -> None:
@@ -88,7 +93,7 @@ class DeviceRewardNormalizer:
             running = running * alive[t]
         sizes = torch.full_like(returns[:, 0], rewards.shape[1])
         counts = count + sizes.cumsum(0)
-        # Around the old mean, so that a large one costs no digits.
+        # Centre around the old mean, so that a large mean costs no precision.
         centred = returns - mean
         shifts = centred.sum(1).cumsum(0) / counts
         squares = var * count + centred.square().sum(1).cumsum(0)
@@ -104,7 +109,7 @@ class DeviceRewardNormalizer:
         self.moments = torch.tensor(moments, dtype=torch.float64)
 
     def get_state(self) -> dict[str, object]:
-        """Return everything that the next call depends on, as plain values."""
+        """Return the state that the next call needs, as plain values."""
         return {"returns": self.returns.tolist(), "moments": self.moments.tolist()}
 
     def set_state(self, state: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""The rollout of one iteration."""
+"""The buffer for the rollout of an iteration."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from torch import Tensor
 
 
 class RolloutBuffer:
-    """Columns of `T` steps of `N` environments, on the device that trains.
+    """Columns of T steps of N environments, on the device that trains.
 
-    Observations keep the environment's dtype and layout (`[T, N, H, W, C]`, uint8 for pixels): a
-    quarter of the memory of floats, and already channels-last for the network.
+    Observations keep the environment's dtype and layout (`[T, N, H, W, C]`, uint8 for pixels). This
+    needs a quarter of the memory of floats, and is already channels-last for the network.
 
     Args:
-        num_steps: `T`.
-        num_envs: `N`, of this process.
+        num_steps: Number of steps, T.
+        num_envs: Number of this process's environments, N.
         obs_shape: Shape of one observation.
-        obs_dtype: Its dtype.
-        device: Where the columns live.
-        keep_next_obs: Add two columns: `next_obs`, which at an episode's end is not the next row's
-            `obs`, and `terminated`, whether the episode truly ended there and was not truncated.
+        obs_dtype: Data type of observations.
+        device: Device of the columns.
+        keep_next_obs: Add two columns: `next_obs`, the observation after the step, which at an
+            episode's end is not the next row's `obs`; and `terminated`, whether the episode ended
+            with the step and was not truncated.
         whole_shape: Shape of a view of the whole world, kept in a column `whole` (uint8) from
             before each step; `None` keeps none. See `envs.StatefulVectorEnv`.
     """

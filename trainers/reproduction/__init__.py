@@ -1,1 +1,1 @@
-"""Running what a page of results is made of, as far as it is not done."""
+"""Run the missing trainings and measurements of a page of results."""

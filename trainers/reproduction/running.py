@@ -1,4 +1,4 @@
-"""Run the entries of a page that are not done, resumably and within a budget of hours."""
+"""Run the missing entries of a page of results, resumably and within a budget of hours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from chisel.trainers.runs.versions import git_commit
 from chisel.trainers.studies.runs import plan_runs, run_folder
 
 _RUNS_DIR = "runs_dir"
-"""Option of studies that train; what they trained is kept if they are ended."""
+"""Option that studies have if they train; their runs are kept if they are ended early."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Budget:
 
     @property
     def minutes_left(self) -> float:
-        """Minutes until the end; 0 from then on."""
+        """Minutes until the end; 0 after it."""
         return max(0.0, self.hours * 60 - (time.monotonic() - self.started) / 60)
 
 
@@ -50,22 +50,23 @@ def reproduce(
 ) -> list[str]:
     """Run the entries of a page that are neither shipped nor done, in order.
 
-    What was begun goes on where it stopped. Ctrl-C, or the end of the budget, ends training after
-    its iteration; a study that trains nothing is not begun if its planned time is not left.
+    Entries that were begun go on where they stopped. Ctrl-C, or the end of the budget, ends
+    training after an iteration. A study that does not train begins only if its planned time is
+    left.
 
     Args:
         page: The page.
         out: Folder of its runs and results.
         names: Names of the entries to run, in order.
-        hours: Budget.
+        hours: Budget in hours.
 
     Returns:
-        Why entries were left for another time, if any were.
+        A line for each entry that was left for another time, with the reason.
 
     Raises:
-        ConfigError: The options of an entry don't fit; the message names it.
-        CheckpointError: A run can't go on.
-        Stopped: A signal ended training.
+        ConfigError: If the options of an entry don't fit; the message names it.
+        CheckpointError: If a run can't go on.
+        Stopped: If a signal ended training.
     """
     notes: list[str] = []
     with _budget(hours) as budget:
@@ -87,7 +88,7 @@ def reproduce(
 
 
 def _run(page: Page, name: str, out: Path, budget: Budget) -> str:
-    """Run an entry; return why it is left, if it is."""
+    """Run an entry; return "", or the reason why it is left for another time."""
     entry = page.entries[name]
     if not budget.minutes_left:
         return "the budget is over"
@@ -147,7 +148,7 @@ def _measure(page: Page, name: str, entry: Measurement, out: Path, *, trains: bo
 
 
 def _link(page: Page, name: str, agents: Path, out: Path) -> None:
-    """Link the seeds of a training, shipped or done here, into one folder, and no others."""
+    """Make a folder with links to exactly the seeds of a training, shipped or done here."""
     agents.mkdir(parents=True, exist_ok=True)
     for old in agents.iterdir():
         old.unlink()
@@ -157,13 +158,13 @@ def _link(page: Page, name: str, agents: Path, out: Path) -> None:
 
 
 class _Clock:
-    """Time since it was made."""
+    """Measures the time since it was made."""
 
     def __init__(self) -> None:
         self._started, self._cpu = time.monotonic(), self._cpu_seconds()
 
     def to_plain(self) -> dict[str, float]:
-        """Return minutes by the clock, and seconds of CPU time of this process and its children."""
+        """Return elapsed minutes, and CPU seconds of this process and its children."""
         minutes = (time.monotonic() - self._started) / 60
         return {
             "minutes": round(minutes, 2),
@@ -185,7 +186,7 @@ def _stamp(folder: Path, clock: _Clock, **about: Any) -> None:
 
 
 def machine() -> str:
-    """Return the processor, the number of cores that may be used, and the GPU if there is one."""
+    """Return a text with the processor, the number of usable cores, and the GPU if there is one."""
     names = [platform.processor() or platform.machine()]
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -198,7 +199,7 @@ def machine() -> str:
 
 @contextmanager
 def _budget(hours: float) -> Iterator[Budget]:
-    """Raise `Stopped` when the hours are over; training ends after its iteration then."""
+    """Raise `Stopped` when the hours are over; training then ends after its iteration."""
     budget = Budget(hours, time.monotonic())
     if hours == math.inf:
         yield budget

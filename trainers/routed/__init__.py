@@ -1,1 +1,1 @@
-"""Gradient routing in a training run: labels of episodes, and what routes add to the loss."""
+"""Gradient routing in a training run: labels, and what routing adds to losses and metrics."""

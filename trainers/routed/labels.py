@@ -1,8 +1,8 @@
-"""Labels of episodes, with imperfections that an experiment asks for.
+"""Label episodes and their steps, with the imperfections that an experiment asks for.
 
-A label is known only when its episode ends, so the labels of a rollout's steps are computed once
-it is complete. Steps of an episode that has not ended yet are `UNFINISHED`; those of an episode
-without a known label are `UNKNOWN`. Both are trained on as unlabelled examples, never dropped.
+A label is known only when its episode ends, so the labels of a rollout's steps are computed when
+the rollout is complete. Steps of an episode that has not ended yet are `UNFINISHED`; steps of an
+episode without a known label are `UNKNOWN`. Both count as unlabelled examples.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ UNKNOWN = -1
 UNFINISHED = -2
 
 Facts = dict[str, NDArray[Any]]
-"""Facts that an environment reports of ended episodes, by name: arrays `[E, ...]`."""
+"""Facts of ended episodes by name, as arrays `[E, ...]`."""
 
 _KEPT, _RECALLED, _RIGHT, _OTHER = range(4)
 
 
 @dataclass(frozen=True)
 class Label:
-    """A way to label episodes; register it under the kind `label`.
+    """A way to label episodes or steps; register it under the kind `label`.
 
     Attributes:
         names: Names of the labels 0, 1, …
-        read: From facts of ended episodes to their labels int64 `[E]`; `UNKNOWN` where one has
-            none.
-        of: What has a label: an `episode`; each `step`, read from the infos of that step; or the
-            `rest` of an episode, whose steps have the largest label from there to the end.
+        read: Function from facts of ended episodes to their labels, int64 `[E]`; `UNKNOWN` for an
+            episode without one.
+        of: What has a label: an `episode`; each `step`, whose label is read from the step's infos;
+            or the `rest` of an episode: each step has the largest label from there to the end.
     """
 
     names: tuple[str, ...]
@@ -46,17 +46,17 @@ class Label:
     of: Literal["episode", "step", "rest"] = "episode"
 
     def __call__(self, facts: Facts) -> NDArray[np.int64]:
-        """Return the labels int64 `[E]` of episodes."""
+        """Return the labels of episodes, int64 `[E]`."""
         return self.read(facts)
 
 
 def _outcome(facts: Facts) -> NDArray[np.int64]:
-    """Return labels from outcomes, which count from 1; 0 is none."""
+    """Return labels from outcomes, which count from 1; outcome 0 has no label."""
     return np.asarray(facts["outcome"], dtype=np.int64) - 1
 
 
 def _fact(name: str) -> Callable[[Facts], NDArray[np.int64]]:
-    """Return the function that takes a fact as it is for the number of the label."""
+    """Return a function that uses a fact as the number of the label."""
     return lambda facts: np.asarray(facts[name], dtype=np.int64)
 
 
@@ -86,53 +86,54 @@ maze_goal = Label(("cheese", "corner"), _outcome)
 """Which goal of the maze ended the episode."""
 
 maze_end = Label(("cheese", "corner", "nothing"), _maze_end)
-"""The same, with time-outs labelled as such."""
+"""Which goal of the maze ended the episode; time-outs are labelled `nothing`."""
 
 overseen_goal = Label(("diamond", "ghost"), _overseen_outcome)
 """Which object of the oversight gridworld ended the episode, if that cell was overseen."""
 
 overseen_end = Label(("diamond", "ghost", "nothing"), _overseen_end)
-"""The same, with time-outs labelled as such: only objects that nobody oversaw are unknown."""
+"""Which object ended the episode; time-outs are `nothing`, and objects that were not overseen are
+unknown."""
 
 cheese_region = Label(("elsewhere", "corner"), _fact("in_region"))
 """Whether the cheese lay in the top-right region, however the episode ended."""
 
 digit_half = Label(HALVES, _digit_half)
-"""Half of the digits that an image shows: 0 to 4, or 5 to 9."""
+"""Which half of the digits an image shows: 0 to 4, or 5 to 9."""
 
 story_topic = Label(("retain", "forget"), _fact("flagged"))
-"""Whether a story is said to be of the topic to forget; `corpus.recall` and `corpus.precision` say
-how often that is so."""
+"""Whether a story is labelled as one of the topic to forget, as `corpus.recall` and
+`corpus.precision` say."""
 
 story_topics = Label(TOPICS, _topic)
 """The topic of a story."""
 
 disturbing_step = Label(("clean", "disturbing"), _fact("disturbs"), "step")
-"""Whether a step left other things than doing nothing would have."""
+"""Whether a step changed what doing nothing would have left."""
 
 disturbing_way = Label(("clean", "disturbing"), _fact("disturbs"), "rest")
-"""Whether a step, or a later one of its episode, did so."""
+"""Whether a step, or a later step of its episode, was disturbing."""
 
 disturbing_episode = Label(("clean", "disturbing"), _fact("side_effect"))
 """Whether an episode had a side effect."""
 
 
 class EpisodeLabeler:
-    """Notes the ends of a rollout's episodes, and labels all steps of each.
+    """Notes the ends of a rollout's episodes, and labels the steps of each.
 
-    Labels of single steps are known as those of episodes are: all of an episode or none, and once
-    it has ended.
+    Labels of single steps are also known only when the episode has ended, and then for all of its
+    steps or none.
 
     Imperfections are drawn for each episode, in the order in which episodes end: whether the label
     is kept (`share`), whether it is recognised (`recall`), and whether it is right (`precision`).
 
     Args:
-        options: Source, which must be named, and imperfections.
-        num_envs: Environments of this process.
-        generator: Draws the imperfections.
+        options: Name of the source, which must be given, and imperfections.
+        num_envs: Number of this process's environments.
+        generator: Generator of the imperfections.
 
     Raises:
-        ConfigError: The source is unknown or no `Label`, or `recall` names an unknown label.
+        ConfigError: If the source is unknown or not a `Label`, or `recall` names an unknown label.
     """
 
     def __init__(
@@ -157,7 +158,7 @@ class EpisodeLabeler:
         self._began = np.zeros(num_envs, np.int64)
         self._steps: list[NDArray[np.int64]] = []
         self._ends: list[tuple[int, int, int, NDArray[np.int64]]] = []
-        """Environment, first step, last step, and labels `[1]`, or `[L]` of each step."""
+        """Of each end: environment, first step, last step, and labels, `[1]` or one per step."""
 
     def begin(self) -> None:
         """Forget the last rollout."""
@@ -169,10 +170,14 @@ class EpisodeLabeler:
         return self.generator.random(len(self._draws))
 
     def note(self, t: int, infos: dict[str, Any]) -> None:
-        """Read the labels of step `t`, and of the episodes that ended in it.
+        """Read the labels of a step, and of the episodes that ended in it.
+
+        Args:
+            t: Number of the step in the rollout.
+            infos: The environment's infos of the step.
 
         Raises:
-            ConfigError: The environment doesn't report a fact that the source reads.
+            ConfigError: If the environment doesn't report a fact that the source reads.
         """
         if self.label.of != "episode":
             self._steps.append(self._read(infos))
@@ -190,19 +195,19 @@ class EpisodeLabeler:
         """Read the labels of all episodes that ended in a rollout at once; see `note`.
 
         Args:
-            steps: Steps in which they ended, ascending, int `[E]`.
-            rows: Their environments, ascending within a step, int `[E]`.
+            steps: Steps in which the episodes ended, ascending, int `[E]`.
+            rows: Numbers of their environments, ascending within a step, int `[E]`.
             facts: Their facts.
 
         Raises:
-            ConfigError: The environment doesn't report a fact that the source reads.
+            ConfigError: If the environment doesn't report a fact that the source reads.
         """
         labels = self._read(facts)[:, None]
         for part in np.split(np.arange(len(steps)), np.flatnonzero(np.diff(steps)) + 1):
             self._note_ends(int(steps[part[0]]), rows[part], list(labels[part]))
 
     def _note_ends(self, t: int, rows: NDArray[np.intp], labels: list[NDArray[np.int64]]) -> None:
-        """Keep the labels `[1]`, or `[L]` of each step, of the episodes that ended in step `t`."""
+        """Keep the labels, made imperfect, of the episodes that ended in step `t`."""
         fresh = self.generator.random((len(rows), 5))
         anew = fresh[:, 4] >= self.options.correlation
         self._draws[rows] = np.where(anew[:, None], fresh[:, :4], self._draws[rows])
@@ -222,7 +227,7 @@ class EpisodeLabeler:
             ) from error
 
     def _of_steps(self, row: int, t: int) -> NDArray[np.int64]:
-        """Return the labels `[L]` of the rollout's steps of an episode that ended in step `t`."""
+        """Return the labels `[L]` of an episode's steps in this rollout; it ended in step `t`."""
         labels = np.array([of_step[row] for of_step in self._steps[self._began[row] : t + 1]])
         if self.label.of == "rest":
             labels = np.maximum.accumulate(labels[::-1])[::-1]
@@ -231,7 +236,7 @@ class EpisodeLabeler:
     def _imperfect(
         self, labels: NDArray[np.int64], draws: NDArray[np.float64]
     ) -> NDArray[np.int64]:
-        """Make labels `[E]` imperfect by the draws `[E, 4]` of their environments."""
+        """Return labels `[E]` made imperfect by the draws `[E, 4]` of their environments."""
         known = (labels >= 0) & (draws[:, _KEPT] < self.options.share)
         known &= draws[:, _RECALLED] < self._recall[labels]
         wrong = known & (draws[:, _RIGHT] >= self.options.precision)
@@ -240,7 +245,7 @@ class EpisodeLabeler:
         return np.where(known, given, UNKNOWN)
 
     def column(self, num_steps: int, num_envs: int) -> Tensor:
-        """Return the labels int64 `[T, N]` of the steps of the rollout whose ends were noted."""
+        """Return the labels of all steps of the rollout whose ends were noted, int64 `[T, N]`."""
         column = np.full((num_steps, num_envs), UNFINISHED, np.int64)
         for (row, began, t, _), labels in zip(self._ends, self._labels(), strict=True):
             late = t + self.options.delay >= num_steps
@@ -248,7 +253,7 @@ class EpisodeLabeler:
         return torch.from_numpy(column)
 
     def _labels(self) -> list[NDArray[np.int64]]:
-        """Return the labels of each end, shuffled among all ends, or steps, if asked for."""
+        """Return the labels of each end; with `shuffled`, permuted among all ends or steps."""
         labels = [labels for *_, labels in self._ends]
         if not self.options.shuffled or not labels:
             return labels
@@ -258,7 +263,7 @@ class EpisodeLabeler:
         return np.split(joined, np.cumsum([len(part) for part in labels])[:-1])
 
     def get_state(self) -> dict[str, Any]:
-        """Return the generator's state and the last draws: all there is between rollouts."""
+        """Return the generator's state and the last draws, which is all state between rollouts."""
         return {
             "generator": self.generator.bit_generator.state,
             "draws": self._draws.tolist(),

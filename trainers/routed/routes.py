@@ -1,4 +1,4 @@
-"""Gradient routing in a training run: from labels to losses and metrics of the routes."""
+"""Gradient routing in a training run: router, dropped regions, extra losses and metrics."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
 from chisel.trainers.runs.distributed import mean_over_ranks
 
 FORK = "embedder"
-"""The module whose output feeds both heads."""
+"""Name of the module whose output feeds both heads."""
 
 _SPARSE = "l1 "
-"""Prefix of the keys of activations that are kept sparse."""
+"""Prefix of the keys of activations with an L1 penalty."""
 
 ROUTE_CLIP = 0.2
-"""`clip_coef` of the metric `routes/*/clipfrac`: PPO's usual one."""
+"""`clip_coef` of the metric `routes/*/clipfrac`, PPO's default."""
 
 
 class Routes:
-    """The router of a network, and everything that a trainer does with it.
+    """The router of an agent's network, and everything that a trainer does with it.
 
     Args:
         model: The network; hooks are attached to it, so compile it afterwards.
-        options: The run's routing.
-        labels: Labels this process's episodes.
-        resolved: Regions as an earlier checkpoint stored them; they replace those of `options`.
-        example: Observations `[B, C, H, W]`, from which the sizes of regions are found.
+        options: The run's options of routing.
+        labels: Labeler of this process's episodes.
+        resolved: Regions that an earlier checkpoint stored, which replace those of `options`.
+        example: Observations `[B, C, H, W]`, which give the sizes of regions.
 
     Raises:
-        ConfigError: Regions, rules or gate don't fit the network.
+        ConfigError: If regions, rules or gate don't fit the network.
     """
 
     def __init__(
@@ -75,16 +75,16 @@ class Routes:
     def _register_hooks(self, model: ActorCritic) -> None:
         """Register hooks that keep the inputs of the extra losses.
 
-        The gate's logits are kept before their mask: its loss teaches the gate also where rewards
-        don't. Activations are kept after theirs: sparsity doesn't move regions that must rest.
+        The gate's logits are kept before their mask, so that its loss is not routed. Activations
+        are kept after their mask, so that the L1 penalty doesn't change regions that must not move.
         """
         if self.options.gate_coef:
             gate, experts = _gate_of(model)
             missing = [name for name in self.labels.names if name not in experts]
             if missing:
                 raise ConfigError(
-                    f"routing.gate_coef: the gate chooses among {', '.join(experts)}, so there "
-                    f"must be no label {missing[0]!r}"
+                    f"routing.gate_coef: the gate chooses among {', '.join(experts)}, which has no "
+                    f"expert for the label {missing[0]!r}"
                 )
             self._expert = torch.tensor([experts.index(name) for name in self.labels.names])
             gate.register_forward_hook(self._keep_output("gate"), prepend=True)
@@ -92,8 +92,8 @@ class Routes:
             parts = [part for part in self.router.regions.sites() if part.at == "output"]
             if not parts:
                 raise ConfigError(
-                    "routing.l1: no region is at a module's output, where activations could be "
-                    "sparse; leave it out"
+                    "routing.l1: no region is at a module's output, whose activations it would "
+                    "penalise; leave it out"
                 )
             for name in dict.fromkeys(part.module for part in parts):
                 module = model.get_submodule(name)
@@ -107,20 +107,24 @@ class Routes:
         return keep
 
     def owned(self) -> Mapping[str, Mapping[str, Tensor]] | None:
-        """Return what regions own that rest without gradient; `None` without `freeze`."""
+        """Return the elements that regions own and that freezing keeps; `None` without `freeze`."""
         return self.router.owned() if self.options.freeze else None
 
     @property
     def _uses_routed_values(self) -> bool:
-        """Whether values of labelled steps are those of the network without the other regions."""
+        """Whether values of labelled steps leave out the regions that the label is kept out of."""
         return self.options.values == "routed" and self.router.strength > 0
 
     def untouched(self, optimizer: torch.optim.Optimizer) -> list[str]:
-        """Return regions with parameters that never got a gradient; none before the first step."""
+        """Return regions whose parameters never had a gradient; none before the first step."""
         return optimizer.untouched() if isinstance(optimizer, routing.RoutedAdam) else []
 
     def begin(self, env_steps: int) -> None:
-        """Prepare a rollout: routing's strength, no labels, and regions dropped by environment."""
+        """Prepare a rollout: set routing's strength, forget labels, choose regions to drop.
+
+        Args:
+            env_steps: Environment steps before the rollout.
+        """
         self.router.strength = strength_at(self.options, env_steps)
         self.labels.begin()
         draws, upto = self.labels.draw(), 0.0
@@ -130,11 +134,11 @@ class Routes:
         self._drop.use(self._dropped)
 
     def finish(self, columns: dict[str, Tensor], policy: Policy) -> None:
-        """Add the columns that the updates need to a rollout, and recompute values if asked for.
+        """Add labels, weights and dropped regions to a rollout, and apply `penalties` and `values`.
 
         Args:
-            columns: The rollout's columns; `values` and `rewards` may change.
-            policy: Observations `[N, …]` in the environment's layout to logits and values.
+            columns: The rollout's columns, changed in place.
+            policy: The network as a policy.
         """
         self._drop.clear()
         dones = columns["dones"]
@@ -153,7 +157,7 @@ class Routes:
             columns["weights"] = self._in_loss(labels).float()
 
     def _in_loss(self, labels: Tensor) -> Tensor:
-        """Return which steps are in the loss, bool `[T, N]`."""
+        """Return whether each step is in the loss, bool `[T, N]`."""
         known, everywhere = labels >= 0, torch.ones_like(labels, dtype=torch.bool)
         chosen = {"train": everywhere, "drop": known, "drop-ended": labels != UNKNOWN}
         included = chosen[self.options.unlabelled_steps]
@@ -165,7 +169,16 @@ class Routes:
     def forward(
         self, model: ActorCritic, obs: Tensor, batch: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute logits of the policy, values, and logits of the entropy, each with its routes."""
+        """Compute logits of the policy, values, and logits of the entropy, each with its routing.
+
+        Args:
+            model: The network.
+            obs: Observations `[B, C, H, W]`.
+            batch: Columns of the minibatch, with those that `finish` added.
+
+        Returns:
+            `[B, A]`, `[B]` and `[B, A]`.
+        """
         self.router.use(batch["labels"].clamp(min=UNKNOWN))
         dropped = {name: batch[_dropped(name)] for name in self.options.drop}
         self._drop.use(dropped)
@@ -192,16 +205,16 @@ class Routes:
     def _without(
         self, model: ActorCritic, obs: Tensor, outside: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Compute logits and values without each example's regions of `outside`."""
+        """Compute logits and values without the regions that `outside` says for each example."""
         kept = dict(self._kept)
         self._drop.use(outside)
         output: tuple[Tensor, Tensor] = model(obs)
         self._drop.clear()
-        self._kept = kept  # the extra losses are about the whole network
+        self._kept = kept  # the extra losses use the whole network
         return output
 
     def _outside(self, labels: Tensor, dropped: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return by region the examples `[B]` that dropped it, or whose label is kept out of it."""
+        """Return, by region, bools `[B]`: whether an example dropped it or is kept out of it."""
         outside = {
             name: (labels >= 0) & flags.to(labels.device)[labels.clamp(min=0)]
             for name, flags in self._kept_out.items()
@@ -213,7 +226,15 @@ class Routes:
     def losses(
         self, batch: dict[str, Tensor], log_ratio: Tensor | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Compute the losses of gate, acting alone and sparsity, and metrics of each route."""
+        """Compute the losses of gate, acting alone and L1, and metrics of each label.
+
+        Args:
+            batch: Columns of the minibatch.
+            log_ratio: New minus old log-probabilities `[B]`; `None` logs no divergence.
+
+        Returns:
+            The sum of the weighted losses, and metrics by name.
+        """
         labels = batch["labels"]
         logged: dict[str, Tensor] = {}
         total = torch.zeros((), device=labels.device)
@@ -243,8 +264,8 @@ class Routes:
     def _alone_loss(self, labels: Tensor) -> Tensor:
         """Compute the mean KL(whole ‖ alone) on labelled examples; 0 without any.
 
-        It is the coherence loss of Cloud et al. 2024 (appendix A, "tug of war"): the parts of a
-        sum, each trained on the others' error, need not be able to do anything by themselves.
+        It is the coherence loss of Cloud et al. 2024 (appendix A, "tug of war"): parts of a sum
+        that are trained on each other's error need not work by themselves.
         """
         whole, alone = (
             torch.log_softmax(self._kept[key].float(), dim=-1) for key in ("whole", "alone")
@@ -253,7 +274,7 @@ class Routes:
         return mean_over_ranks(divergences, labels >= 0)
 
     def _route_metrics(self, labels: Tensor, log_ratio: Tensor | None) -> dict[str, Tensor]:
-        """Compute share, divergence and clip fraction of each label; NaN without examples."""
+        """Compute share, divergence and clip fraction of each label; NaN if it has no examples."""
         metrics = {}
         for number, name in enumerate((*self.labels.names, "unlabelled")):
             chosen = labels == number if number < len(self.labels.names) else labels < 0
@@ -266,7 +287,7 @@ class Routes:
 
 
 def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tensor]:
-    """Return by region which labels `[K]` have weight 0 there; nothing if no option needs it."""
+    """Return, by region, which labels `[K]` have weight 0 there; empty if no option needs it."""
     if options.values == "whole" and not options.alone_coef:
         return {}
     flags = {
@@ -277,10 +298,14 @@ def _kept_out(options: RoutingConfig, names: tuple[str, ...]) -> dict[str, Tenso
 
 
 def require_reachable(options: RoutingConfig, names: tuple[str, ...]) -> None:
-    """Check that every region learns from some example.
+    """Check that every region learns from some examples.
+
+    Args:
+        options: The run's options of routing.
+        names: Names of the labels.
 
     Raises:
-        ConfigError: A region is closed to all examples that are learnt from.
+        ConfigError: If a region is closed to all examples that are trained on.
     """
     tables = [options.rules] + [{**options.rules, **rules} for rules in options.terms.values()]
     for region in options.regions:
@@ -301,7 +326,7 @@ def _dropped(region: str) -> str:
 
 
 def strength_at(options: RoutingConfig, env_steps: int) -> float:
-    """Return the strength of routing: 0 is none, 1 is as the rules say."""
+    """Return the strength of routing after some environment steps: from 0 (none) to 1 (full)."""
     if not options.ramp:
         return float(env_steps >= options.start)
     return min(max((env_steps - options.start) / options.ramp, 0.0), 1.0)
@@ -320,14 +345,14 @@ def attach(
 
     Args:
         model: The network.
-        options: The run's routing.
+        options: The run's options of routing.
         names: Names of the labels 0, 1, …
-        resolved: Regions as an earlier checkpoint stored them; they replace those of `options`.
-        fork: Name of the module that loss terms with rules of their own share.
-        example: Inputs, from which the sizes of regions are found.
+        resolved: Regions that an earlier checkpoint stored, which replace those of `options`.
+        fork: Name of the module whose output loss terms with their own rules share.
+        example: Inputs of the network, which give the sizes of regions.
 
     Raises:
-        ConfigError: A rule is for an unknown label, or regions or rules don't fit the network.
+        ConfigError: If a rule is for an unknown label, or regions or rules don't fit the network.
     """
     for name in options.rules:
         if name not in names:

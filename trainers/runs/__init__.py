@@ -1,1 +1,1 @@
-"""Runs: from a config to a finished folder, resumable and repeatable."""
+"""Run trainings from a config to a finished folder, resumably and repeatably."""

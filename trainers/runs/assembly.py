@@ -1,4 +1,4 @@
-"""Building what trains in this process from a config: source, network, algorithm."""
+"""Build what trains in this process from a config: environment or corpus, network, algorithm."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from chisel.trainers.runs.versions import git_commit, versions
 
 
 class TokenData(Protocol):
-    """What a corpus of tokens says of them."""
+    """A corpus of tokens."""
 
     vocabulary: int
-    """Number of different tokens, which are numbered from 0."""
+    """Number of different tokens, which count from 0."""
     context_length: int
     """Number of tokens that a network reads at once."""
 
 
 def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:
-    """Return the device of a process, before Lightning sets it: generators need it.
+    """Return the device of a process. Generators need it before Lightning sets it.
 
     Args:
         config: The run's config.
         local_rank: Number of the process on its machine.
 
     Raises:
-        ConfigError: There is no such device, or none for an environment that is made for GPUs.
+        ConfigError: If there is no such device, or no GPU for `env.engine: device`.
     """
     options, count = config.trainer, torch.cuda.device_count()
     if (
@@ -48,7 +48,7 @@ def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:
             "trainer.accelerator=cpu if the CPU is meant"
         )
     if options.accelerator == "gpu" and not count:
-        raise ConfigError("trainer.accelerator: gpu was asked for, but torch sees none; use cpu")
+        raise ConfigError("trainer.accelerator = gpu: torch sees no GPU; use cpu")
     if options.accelerator == "cpu" or not count:
         return torch.device("cpu")
     if options.devices > count:
@@ -66,14 +66,19 @@ def build_module(
     state: Mapping[str, Any] | None,
     warn: Callable[[str], None],
 ) -> Any:
-    """Build the module of one process, with the network and what it learns from.
+    """Build the Lightning module of one process, with its network and environment or corpus.
 
     Args:
         config: The run's config.
         rank: Number of the process.
-        device: Where it trains.
-        state: Our part of the checkpoint that training goes on from; `None` starts a run.
-        warn: Called with one line on what a new run can't take over from `init_from`.
+        device: Device that it trains on.
+        state: The `chisel` part of the checkpoint that a resumed run goes on from; `None` for a new
+            run.
+        warn: Called with a line if a new run can't take over statistics from `init_from`.
+
+    Raises:
+        ConfigError: If parts of the config don't fit together.
+        CheckpointError: If the weights of `init_from` can't be loaded or don't fit.
     """
     source, spaces = source_of(config)
     if envs.is_device_env(source):
@@ -112,16 +117,19 @@ def build_module(
 
 
 def source_of(config: RunConfig) -> tuple[Any, Spaces]:
-    """Make what the algorithm of a run learns from, and say what the network sees of it.
+    """Make the environments of one process, or load the corpus, that a run learns from.
 
     Returns:
-        The environments of one process, or the data set.
+        The environments or the corpus, and the spaces of the network.
+
+    Raises:
+        ConfigError: If the algorithm does not learn from this kind of corpus.
     """
     learns_from = configs.registry.get("algo", config.algo.name).learns_from
     if learns_from == "world":
         world = config.trainer.devices * config.trainer.num_nodes
-        # All processes have one seed, so that they share the set of levels; the collector's reset
-        # gives each of them its own stream.
+        # All processes have the same seed, so that they share the set of levels. The collector's
+        # reset gives each its own random stream.
         env = envs.make(
             config.env, seed=seeding.derive(config, "env"), num_envs=config.env.num_envs // world
         )
@@ -144,13 +152,12 @@ def _carry_reward_statistics(
 ) -> None:
     """Take over the statistics that scale rewards from `init_from`, or warn that they start anew.
 
-    The value head has learnt returns of that scale. Discounted returns start at 0, as the episodes
-    do.
+    The value head has learnt returns of that scale. Discounted returns start at 0, as episodes do.
 
     Args:
         config: The new run's config.
-        algorithm: Its algorithm; one that doesn't scale rewards is not changed.
-        warn: Called with one line on why nothing was taken over.
+        algorithm: Its algorithm, which is changed if it scales rewards.
+        warn: Called with a line that says why nothing was taken over.
     """
     ppo = getattr(algorithm, "ppo", algorithm)
     if not isinstance(ppo, PPO) or not ppo.options.norm_reward:
@@ -163,7 +170,7 @@ def _carry_reward_statistics(
 
 
 def _moments(config: RunConfig, source: Path) -> tuple[list[float] | None, str]:
-    """Read mean, variance and count of the discounted return; or return `None`, and why."""
+    """Return mean, variance and count of the discounted return; or `None` and the reason."""
     try:
         path = models.find_checkpoint(source, lambda _: None)
         payload = models.read_checkpoint(path)["chisel"]

@@ -1,4 +1,4 @@
-"""Callbacks of every run: its log, its limits, and a file for numbers that aren't finite."""
+"""Callbacks of every run: log metrics, stop in time, save the batch of a numerical error."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class LogIteration(Callback):
     """Writes an iteration's metrics to the run's logs.
 
     Args:
-        write: Takes metrics, iteration and environment steps; `None` on all processes but the
-            first, which only take part in computing the metrics.
-        begin: Called once, when everything is set up and restored and nothing was trained yet.
+        write: Function of metrics, iteration and environment steps; `None` on all processes but the
+            first, because they only take part in computing the metrics.
+        begin: Called once, after everything is set up and restored, before anything is trained.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class LogIteration(Callback):
         self.write, self.begin = write, begin
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Begin before the first iteration only."""
+        """Call `begin` before the first iteration."""
         if self.begin is not None:
             self.begin()
         self.begin = None
@@ -58,11 +58,11 @@ STOPPING = tuple(
 class StopAtBoundary(Callback):
     """Ends training after the current iteration on SIGTERM, SIGUSR1 or 2, Ctrl-C or a time limit.
 
-    A checkpoint is saved then, so nothing is lost. A second Ctrl-C ends at once. Make it before the
-    trainer, which sets its own handlers, and `release` the signals when training is over.
+    A checkpoint is saved then, so nothing is lost. A second Ctrl-C ends at once. Make this before
+    the trainer, which sets its own handlers, and call `release` when training is over.
 
     Args:
-        max_minutes: Time limit; `None` is none.
+        max_minutes: Time limit in minutes; `None` sets no limit.
     """
 
     def __init__(self, max_minutes: float | None) -> None:
@@ -94,19 +94,19 @@ class StopAtBoundary(Callback):
             trainer.should_stop = True
 
     def release(self) -> None:
-        """Restore the former handlers; Lightning would leave its own, which ignores SIGTERM."""
+        """Restore the former handlers; Lightning would leave its own, which ignore SIGTERM."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._before.items():
                 signal.signal(number, handler)
 
 
 class SaveCrash(Callback):
-    """Saves the batch that made numbers not finite.
+    """Saves the batch that led to numbers that are not finite.
 
     Args:
-        folder: Where `iter-<iteration>-rank<rank>.pt` is written; it holds the last minibatch, the
-            rollout's columns and the weights. All processes use the folder of the first, which
-            alone knows the run's folder.
+        folder: Folder for the file `iter-<iteration>-rank<rank>.pt`, which has the last minibatch,
+            the rollout's columns and the weights. All processes use the first one's folder, because
+            only the first process knows the run's folder.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""When checkpoints are saved, and how Lightning saves them durably."""
+"""Save checkpoints at iterations, and let Lightning write them durably."""
 
 from __future__ import annotations
 
@@ -14,22 +14,30 @@ from chisel import models
 
 
 class DurableCheckpointIO(CheckpointIO):
-    """Lets Lightning save and load by `models.write_checkpoint` and `read_checkpoint`.
+    """Lets Lightning save and load with `models.write_checkpoint` and `read_checkpoint`.
 
-    Lightning's own class writes to the temporary folder first, doesn't sync, and ignores a
-    PermissionError.
+    Lightning's own class writes to the temporary folder first, doesn't sync, and ignores
+    PermissionErrors.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
-        """Write, sync and rename; raises CheckpointError."""
+        """Write a checkpoint so that a crash leaves a valid file.
+
+        Raises:
+            CheckpointError: If the disk refuses.
+        """
         models.write_checkpoint(Path(path), checkpoint)
 
     def load_checkpoint(
         self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read after checking the digest; nothing in the file is executed."""
+        """Read a checkpoint after checking its digest; nothing in the file is executed.
+
+        Raises:
+            CheckpointError: If it is missing, damaged or unsafe.
+        """
         return models.read_checkpoint(Path(path))
 
     def remove_checkpoint(self, path: Any) -> None:
@@ -39,16 +47,17 @@ class DurableCheckpointIO(CheckpointIO):
 
 
 class IterationCheckpoint(Checkpoint):
-    """Saves after every so many iterations, and always after the last one.
+    """Saves a checkpoint every `every` iterations, and always after the last one.
 
-    It is a subclass of Lightning's `Checkpoint`, because those run after all other callbacks: by
-    then the log is written and a request to stop is known.
+    It is a subclass of Lightning's `Checkpoint`, because these run after all other callbacks, when
+    the log is written and a request to stop is known.
 
     Args:
-        folder: Where checkpoints are kept.
+        folder: Folder of the checkpoints.
         every: Iterations between checkpoints.
-        keep_last: Number of the newest checkpoints that are kept.
-        keep_every: Checkpoints of multiples of this iteration are never deleted; `None` keeps none.
+        keep_last: Number of newest checkpoints that are kept.
+        keep_every: Also keep checkpoints of iterations that are multiples of this; `None` keeps no
+            others.
         on_saved: Called with each new checkpoint's path, on the first process.
     """
 

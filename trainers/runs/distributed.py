@@ -1,4 +1,4 @@
-"""The collective operations that training needs; with one process they cost nothing."""
+"""Collective operations over the processes of a run; with one process they cost nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def world_size() -> int:
 
 
 def rank() -> int:
-    """Return the number of this process among them."""
+    """Return the number of this process among those that train together, from 0."""
     return dist.get_rank() if world_size() > 1 else 0
 
 
@@ -31,12 +31,13 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
 def mean_over_ranks(values: Tensor, counted: Tensor) -> Tensor:
     """Average losses over the counted examples of all processes, so that DDP's gradient is right.
 
-    DDP averages the gradients of all processes, so each returns the sum of its own values, times
-    the number of processes, divided by the count over all. 0 where no process counts any.
+    DDP averages the gradients of all processes. So each process returns the sum of its own values
+    times the number of processes, divided by the count over all processes. The result is 0 if no
+    example is counted.
 
     Args:
-        values: `[B]`.
-        counted: bool `[B]`, which examples enter the mean.
+        values: Losses of this process's examples, `[B]`.
+        counted: Whether each example enters the mean, bool `[B]`.
     """
     total = sum_over_ranks(counted.sum())
     return torch.where(counted, values, 0.0).sum() * world_size() / total.clamp(min=1)

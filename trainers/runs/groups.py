@@ -1,4 +1,4 @@
-"""The runs of a grid in one folder, side by side or one after the other, and their summary."""
+"""Train and resume the runs of a grid in one folder, and summarise them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,23 @@ from chisel.trainers.runs.plans import member, members_of, read_plans, write_pla
 from chisel.trainers.runs.slurm import SlurmLauncher, refuse_queued
 
 SUMMARY = "studies/compare"
-"""Folder of a grid's curves and final numbers, with intervals over seeds."""
+"""Folder of a grid's summary: curves and final numbers with intervals over seeds."""
 THREADS = 1
-"""Torch's threads in a run of a grid that names no number: results depend on it in their last bits,
-so it must not depend on how many runs share the cores."""
+"""Number of torch's threads in runs of a grid that set none. It must not depend on how many runs
+share the cores, because results depend on it in their last bits."""
 ORPHANS_SECONDS = 60
-"""How long to wait for the end of an iteration in runs whose grid was killed."""
+"""Seconds to wait for runs to save after the process that trained their grid was killed."""
 
 
 def train_seeds(seeds: Sequence[RunConfig], launcher: Launcher | None = None) -> Path:
-    """Train one run per config; the configs differ in their seeds only. See `train_grid`."""
+    """Train runs that differ only in their seeds, in folders `seed-N`; see `train_grid`.
+
+    Raises:
+        ConfigError: If a seed is given twice; otherwise as for `train_grid`.
+    """
     numbers = [config.seed for config in seeds]
     if len(set(numbers)) != len(numbers):
-        raise ConfigError(f"seed: each seed once, please; got {','.join(map(str, numbers))}")
+        raise ConfigError(f"seed={','.join(map(str, numbers))}: give each seed once")
     return train_grid({f"seed-{config.seed}": config for config in seeds}, launcher)
 
 
@@ -46,24 +50,26 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
     A run that fails does not stop the others.
 
     Args:
-        runs: By folder the config of each run, as `configs.load_grid` makes them.
-        launcher: What trains them; `None` is this process, one run after the other. The bits are
-            the same.
+        runs: Config of each run by its folder, as `configs.load_grid` returns them.
+        launcher: Launcher that trains the runs in other processes; `None` trains them in this one,
+            one after the other. The results are the same bit for bit.
 
     Returns:
         The grid's folder, with a folder for each run and a summary with intervals over seeds.
 
     Raises:
-        ConfigError: The name is taken, several devices are asked for, or W&B's variables contradict
-            a config.
-        CheckpointError: The disk refuses.
-        ChiselError: A run failed; the others have ended.
-        Stopped: A signal ended training; `resume` goes on.
+        ConfigError: If the name is taken, several devices are asked for, or W&B's variables
+            contradict a config.
+        CheckpointError: If the disk refuses.
+        ChiselError: If a run failed; the others have ended.
+        Stopped: If a signal ended training; `resume` goes on.
     """
     first = next(iter(runs.values()))
     for config in runs.values():
         if config.trainer.devices * config.trainer.num_nodes > 1:
-            raise ConfigError("seed: with several devices, start one run for each seed")
+            raise ConfigError(
+                "trainer.devices: a grid's runs train on one device each; start one run at a time"
+            )
         check_mode(config.tracking.mode)
     with launching.process_of(first.trainer):
         named, folder = rundir.create(first)
@@ -72,7 +78,7 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
             write_plans(folder, {one: _with_threads(config) for one, config in planned.items()})
             if any(config.trainer.threads is None for config in runs.values()):
                 print(
-                    f"note: trainer.threads = {THREADS} in every run, so that bits don't depend "
+                    f"note: trainer.threads = {THREADS} in every run, so that results don't depend "
                     "on how many train side by side; set it for another number",
                     file=sys.stderr,
                 )
@@ -87,12 +93,21 @@ def resume(
 ) -> Path:
     """Go on with a run, or with every unfinished run of a grid.
 
-    A run of a grid is trained as long as the grid plans.
+    A run of a grid is trained for as many frames as the grid plans.
+
+    Args:
+        folder: Folder of the run or the grid.
+        overrides: Settings of `frames`, `trainer.*` and `tracking.*`, as `key=value`.
+        launcher: Launcher that trains the runs of a grid in other processes; `None` trains them in
+            this one.
+
+    Returns:
+        The folder.
 
     Raises:
-        CheckpointError: There is no run, or none of its checkpoints is valid or fits.
-        ConfigError: An override would change what is trained, or how long a single run of a grid
-            is trained.
+        CheckpointError: If there is no run, or none of its checkpoints is valid or fits.
+        ConfigError: If an override would change what is trained, or the frames of a single run of a
+            grid.
     """
     path = Path(folder)
     if rundir.is_group(path):
@@ -114,7 +129,7 @@ def resume(
     except CheckpointError:
         if not (path / rundir.CONFIG_FILE).is_file():
             raise
-        plan = None  # what is damaged is no fault of this run
+        plan = None  # the grid's file is damaged, but this run can go on by itself
     if plan is None:
         return run.resume(path, overrides)
     planned = configs.override(plan, overrides)
@@ -128,14 +143,21 @@ def resume(
 def resume_grid(
     folder: Path, overrides: Sequence[str] = (), launcher: Launcher | None = None
 ) -> Path:
-    """Train the runs that are not finished.
+    """Train the unfinished runs of a grid, after checking all of them.
 
-    All runs are checked before one is trained.
+    Args:
+        folder: The grid's folder.
+        overrides: As for `resume`.
+        launcher: As for `train_grid`.
+
+    Returns:
+        The grid's folder.
 
     Raises:
-        CheckpointError: group.json is damaged, or a run can't go on.
+        CheckpointError: If group.json is damaged, or a run can't go on.
         ConfigError: As for `resume`.
-        ChiselError: A run failed; the others have ended.
+        ChiselError: If a run failed; the others have ended.
+        Stopped: If a signal ended training.
     """
     with rundir.lock(folder):
         plans = read_plans(folder)
@@ -164,7 +186,7 @@ def resume_grid(
 
 
 def _await_orphans(runs: Sequence[Path]) -> None:
-    """Wait for runs that still save because the process that trained the grid was killed."""
+    """Wait for runs that still save, because the process that trained their grid was killed."""
     end = time.monotonic() + ORPHANS_SECONDS
     if busy := sum(map(rundir.in_use, runs)):
         print(f"note: waiting until {busy} runs of this grid have saved", file=sys.stderr)
@@ -175,7 +197,7 @@ def _await_orphans(runs: Sequence[Path]) -> None:
 def _launched(
     members: Sequence[Member], waiting: Sequence[Member], launcher: Launcher | None
 ) -> Iterator[tuple[Member, Outcome]]:
-    """Train runs, and return how each of those ended that has started."""
+    """Train runs; yield each run that has started and ended, with its outcome."""
     if not waiting:
         return
     if launcher is None:
@@ -199,7 +221,7 @@ def _one_after_the_other(waiting: Sequence[Member]) -> Iterator[tuple[Member, Ou
             outcome = Outcome(0, "")
         except ChiselError as error:
             outcome = Outcome(error.exit_code, str(error))
-        except OSError:  # the disk is the others', too
+        except OSError:  # the other runs use the same disk
             raise
         except Exception as error:
             traceback.print_exc()
@@ -218,7 +240,7 @@ def _begun(one: Member) -> bool:
 
 
 def _unfinished(one: Member) -> bool:
-    """Check a run, and return whether anything is left to train."""
+    """Check a run; return whether anything is left to train."""
     return not _begun(one) or run.check_resume(one.folder, one.config)
 
 
@@ -229,11 +251,11 @@ def _go_on(folder: Path) -> str:
 def _raise_stopped(
     folder: Path, waiting: Sequence[Member], outcomes: Mapping[Member, Outcome]
 ) -> None:
-    """Raise if a signal ended a run, or kept one from starting."""
+    """Raise `Stopped` if a signal ended a run, or kept one from starting."""
     stopped = [outcome for outcome in outcomes.values() if outcome.stopped]
     if stopped or len(outcomes) < len(waiting):
         _print_failed(outcomes)
-        asked = _go_on(folder).removesuffix("`")  # a launcher may have more to type
+        asked = _go_on(folder).removesuffix("`")  # a launcher's message may add settings
         said = (outcome.message for outcome in stopped if asked in outcome.message)
         raise Stopped(next(said, f"stopped; {_go_on(folder)}"))
 
@@ -241,13 +263,13 @@ def _raise_stopped(
 def _raise_failed(
     folder: Path, members: Sequence[Member], outcomes: Mapping[Member, Outcome]
 ) -> None:
-    """Raise the error whose exit code the first failed run had."""
+    """Raise an error with the exit code of the first failed run, if one failed."""
     failed = {one: outcome for one, outcome in outcomes.items() if outcome.failed}
     if not failed:
         return
     _print_failed(outcomes)
     first, outcome = next(iter(failed.items()))
-    code = outcome.code if outcome.code > 0 else 128 - outcome.code  # as shells say it
+    code = outcome.code if outcome.code > 0 else 128 - outcome.code  # shells' code for a signal
     kind = next((k for k in ChiselError.__subclasses__() if k.exit_code == code), ChiselError)
     rest = ", the others have ended" if len(failed) < len(members) else ""
     error = kind(
@@ -269,7 +291,7 @@ def _print_failed(outcomes: Mapping[Member, Outcome]) -> None:
 
 
 def _summarise(folder: Path, members: Sequence[Member]) -> None:
-    """Compare the runs, seeds together, and show the table; runs without a log are left out."""
+    """Compare the runs, grouped by seeds, and print the table; leave out runs without a log."""
     if any((one.folder / "metrics.csv").is_file() for one in members):
         table = compare([folder], out=folder / SUMMARY).table()
         show(table, Console(stderr=True, markup=False, emoji=False, highlight=False))
@@ -283,7 +305,7 @@ def _with_threads(config: RunConfig) -> RunConfig:
 
 
 def _discard_unused(folder: Path, runs: Iterable[str]) -> None:
-    """Remove a grid's folder if none of its runs has written any result."""
+    """Remove a grid's folder if no run has written a result."""
     for name in runs:
         for inner in (folder / name, *(folder / name).parents[: len(Path(name).parents) - 1]):
             if inner.is_dir() and not any(inner.iterdir()):

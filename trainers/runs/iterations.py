@@ -1,6 +1,6 @@
-"""What all LightningModules of this project share: iterations, minibatches, checkpoints.
+"""The base of all LightningModules of this project: iterations, minibatches, checkpoints.
 
-One Lightning epoch is one iteration. Its end is what a checkpoint holds.
+One Lightning epoch is one iteration. A checkpoint holds the state at the end of an iteration.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from chisel.trainers.runs.distributed import rank
 
 
 class IterationModule(L.LightningModule):
-    """Counts iterations, refuses numbers that are not finite, and saves and restores everything.
+    """Counts iterations, refuses numbers that are not finite, and saves and restores all state.
 
     A subclass sets `model`, and calls `record` for every minibatch.
 
     Args:
         num_iterations: Planned iterations.
-        frames_per_iteration: Environment steps, or examples, of an iteration over all processes.
+        frames_per_iteration: Environment steps, or examples, of an iteration, of all processes.
         minibatch_generator: Generator of the minibatch permutations.
-        about: What identifies the run (config, spaces, versions); stored in every checkpoint.
+        about: Facts that identify the run (config, spaces, versions), stored in every checkpoint.
     """
 
     model: Any
-    """The network. Lightning's type stubs would take it for any module."""
+    """The network; without this annotation Lightning's stubs would type it as any module."""
     max_grad_norm: float | None = None
     """Maximal global norm of the gradient; `None` clips nothing."""
 
@@ -55,7 +55,7 @@ class IterationModule(L.LightningModule):
 
     @property
     def env_steps(self) -> int:
-        """Environment steps taken, or examples seen, so far over all processes."""
+        """Environment steps taken, or examples seen, so far, by all processes."""
         return self.iteration * self.frames_per_iteration
 
     def on_train_epoch_start(self) -> None:
@@ -65,7 +65,7 @@ class IterationModule(L.LightningModule):
         self._steps, self._metrics = [], {}
 
     def record(self, loss: Tensor, logged: dict[str, Tensor]) -> None:
-        """Keep a minibatch's loss, and what is logged of it, until the iteration is logged."""
+        """Keep a minibatch's loss and metrics until the iteration is logged."""
         self._steps.append({"loss": loss.detach()} | {k: v.detach() for k, v in logged.items()})
 
     def configure_gradient_clipping(
@@ -74,10 +74,11 @@ class IterationModule(L.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip by the global norm, and refuse to step when the norm or the loss is not finite.
+        """Clip the gradient by its global norm; refuse a norm or a loss that is not finite.
 
         Raises:
-            NumericsError: One of them is not; the message names the terms of the loss that aren't.
+            NumericsError: If one is not finite; the message names the terms of the loss that are
+                not.
         """
         limit = math.inf if self.max_grad_norm is None else self.max_grad_norm
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
@@ -96,9 +97,9 @@ class IterationModule(L.LightningModule):
         step["grad_norm"] = norm
 
     def metrics(self) -> dict[str, float]:
-        """Return what the finished iteration logs; it is computed once.
+        """Return the metrics of the finished iteration, which are computed once.
 
-        Collective: every process must call it.
+        Every process must call this, because it communicates.
         """
         if not self._metrics:
             self._metrics = self.compute_metrics()
@@ -106,33 +107,33 @@ class IterationModule(L.LightningModule):
 
     @abstractmethod
     def compute_metrics(self) -> dict[str, float]:
-        """Compute what the finished iteration logs."""
+        """Compute the metrics of the finished iteration."""
 
     @abstractmethod
     def get_state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds beside weights, optimiser and counts.
+        """Return the state that a checkpoint holds besides weights, optimiser and counts.
 
-        It is called on every process. `ranks` lists, for each process, a dict with at least the
-        state of its `minibatches` generator.
+        It is called on every process. The key `ranks` lists, for each process, a dict with at least
+        the state of its `minibatches` generator.
         """
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add everything that Lightning doesn't know of; runs on every process."""
+        """Add the part `chisel` to a checkpoint, which Lightning doesn't know; on every process."""
         counts = {"iteration": self.iteration, "env_steps": self.env_steps}
         checkpoint["chisel"] = self.about | counts | self.get_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what is restored once Lightning has set everything up."""
+        """Keep the part `chisel` of a checkpoint, to restore it when everything is set up."""
         self._restored = checkpoint["chisel"]
 
     def on_train_start(self) -> None:
-        """Restore last: setting up a fit draws random numbers."""
+        """Restore the state at the end of the setup, because the setup draws random numbers."""
         if self._restored is not None:
             self.restore(self._restored, rank())
         self._restored = None
 
     def restore(self, state: dict[str, Any], rank: int) -> None:
-        """Go on from our part of a checkpoint, as the process of that number."""
+        """Go on from the `chisel` part of a checkpoint, as process `rank`."""
         self.iteration = state["iteration"]
         self.minibatch_generator.set_state(state["ranks"][rank]["minibatches"].cpu())
 
@@ -141,15 +142,15 @@ class MinibatchLoader:
     """Shuffled minibatches of examples, in one or several passes.
 
     It has a length, because Lightning prefetches from loaders without one, and would start the next
-    iteration before the last step of this one. It draws from its own generator, which is saved. The
-    last minibatch of a pass takes what is left, so that every example is seen once in each pass.
+    iteration before the last step of this one. It draws from a generator that is saved. The last
+    minibatch of a pass may be smaller, so that every example is seen once in each pass.
 
     Args:
-        columns: Returns tensors `[N, …]`, of which a minibatch holds the same rows; called at the
-            start of every iteration.
-        num_examples: N.
-        batch_size: Rows of a minibatch, at most N.
-        epochs: Passes per iteration.
+        columns: Function that returns tensors `[N, …]`, from which a minibatch takes the same rows;
+            called at the start of every iteration.
+        num_examples: Number of examples, N.
+        batch_size: Number of rows of a minibatch, at most N.
+        epochs: Number of passes per iteration.
         generator: Generator of the permutations, on any device.
     """
 

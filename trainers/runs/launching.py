@@ -1,7 +1,7 @@
-"""Finding out which process of a run this is, from the variables that launchers set.
+"""Find out which process of a run this is, from the variables that launchers set.
 
-Lightning reads its rank from variables of torchrun, SLURM and LSF when it is imported, even if a
-run has one process, and leaves its own variables behind if it starts several.
+When it is imported, Lightning reads its rank from variables of torchrun, SLURM and LSF, even if the
+run has one process. If it starts several processes, it leaves its own variables behind.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from chisel.configs import ConfigError, TrainerConfig
 from chisel.trainers.runs.ranks import number_in
 
 _LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "RANK")
-"""Variables that Lightning sets or deletes where it starts processes itself."""
+"""Variables that Lightning sets or deletes when it starts processes itself."""
 _TOGETHER = {
     "RANK": "WORLD_SIZE",
     "SLURM_PROCID": "SLURM_STEP_NUM_TASKS",
     "JSM_NAMESPACE_RANK": "JSM_NAMESPACE_SIZE",
 }
-"""Variables in which torchrun, srun and jsrun number the processes that they start together.
+"""Variables in which torchrun, srun and jsrun give a process's number, and the number of processes.
 
-Not `SLURM_NTASKS`: the shell of a batch script or of an allocation has it, too, and is one process.
+`SLURM_NTASKS` is none of them: the shell of a batch script or an allocation, one process, also has
+it.
 """
 _LAUNCHERS: tuple[type[ClusterEnvironment], ...] = (
     TorchElasticEnvironment,
@@ -43,23 +44,23 @@ _LAUNCHERS: tuple[type[ClusterEnvironment], ...] = (
 """Launchers in the order in which Lightning looks for them."""
 
 _lightning: Any = rank_zero_only
-"""The function whose attribute `rank` all of Lightning reads."""
+"""The function in whose attribute `rank` Lightning stores its rank."""
 
 
 class OneProcess(LightningEnvironment):
-    """The environment of a run of one process, whatever the variables say."""
+    """The environment of a run with one process, whatever the variables say."""
 
     @property
     def creates_processes_externally(self) -> bool:
-        """There is no other process."""
+        """Whether another program starts the processes: no."""
         return False
 
     def local_rank(self) -> int:
-        """Return the number of the only process."""
+        """Return the number of the process on its machine, 0."""
         return 0
 
     def node_rank(self) -> int:
-        """Return the number of the only process."""
+        """Return the number of the machine, 0."""
         return 0
 
     def teardown(self) -> None:
@@ -71,19 +72,19 @@ class Process(NamedTuple):
 
     rank: int
     local_rank: int
-    """Its number on its machine, which is also its device's."""
+    """Number of the process on its machine, which is also its device's."""
     environment: ClusterEnvironment
-    """Tells Lightning the same."""
+    """Object that tells Lightning the same."""
 
 
 @contextmanager
 def process_of(options: TrainerConfig) -> Iterator[Process]:
-    """Find out which process of a run this is, and set Lightning's rank to it in the context.
+    """Yield which process of a run this is, and set Lightning's rank to it within the context.
 
-    Lightning's rank and the environment's variables are restored afterwards.
+    Lightning's rank and the environment variables are restored afterwards.
 
     Raises:
-        ConfigError: The launcher's variables contradict `trainer.devices` and `num_nodes`.
+        ConfigError: If a launcher's variables contradict `trainer.devices` and `num_nodes`.
     """
     variables = {name: os.environ.get(name) for name in _LEFT_BEHIND}
     rank = _lightning.rank
@@ -113,11 +114,11 @@ def _process(options: TrainerConfig) -> Process:
 
 
 def _refuse_trainer_variables() -> None:
-    """Refuse variables from which Lightning would take options that its trainer isn't passed."""
+    """Refuse variables from which Lightning would take options of its trainer."""
     for name in os.environ:
         if name.startswith("PL_TRAINER_"):
             raise ConfigError(
-                f"{name} is set: Lightning would train with other options than the config says; "
+                f"{name} is set: Lightning would train with options that the config does not have; "
                 "unset it and use trainer.* instead"
             )
 
@@ -125,8 +126,8 @@ def _refuse_trainer_variables() -> None:
 def _refuse_part_of_many() -> None:
     """Refuse a process that was started as one of several.
 
-    All of them are refused, so that the first doesn't train half of what was meant. A shell that
-    `srun --pty` opens is one process, however many tasks were asked for.
+    All of them are refused, because the config is for one process. A shell that `srun --pty` opens
+    is one process, whatever the number of tasks.
     """
     for name, size in _TOGETHER.items():
         rank, together = number_in(name), number_in(size)
@@ -142,7 +143,7 @@ def _refuse_part_of_many() -> None:
 
 
 def _detected(options: TrainerConfig) -> ClusterEnvironment:
-    """Return who started this process, checked against the config."""
+    """Return the environment of the launcher that started this process, checked with the config."""
     try:
         environment = _environment()
         if isinstance(environment, LightningEnvironment):
@@ -151,16 +152,14 @@ def _detected(options: TrainerConfig) -> ClusterEnvironment:
             _check_launcher(environment, options)
     except (KeyError, ValueError, RuntimeError, OSError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise ConfigError(f"{_asked(options)}: what launched this process differs: {reason}") from (
-            error
-        )
+        raise ConfigError(f"{_asked(options)}, but its launcher differs: {reason}") from error
     return environment
 
 
 def _environment() -> ClusterEnvironment:
-    """Choose as Lightning does, but without requeueing: a signal ends training."""
+    """Choose an environment as Lightning does, but without requeueing: a signal ends training."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a hint at srun wherever srun is installed
+        warnings.simplefilter("ignore")  # Lightning suggests srun wherever it is installed
         found = next((kind for kind in _LAUNCHERS if kind.detect()), LightningEnvironment)
         return SLURMEnvironment(auto_requeue=False) if found is SLURMEnvironment else found()
 
@@ -185,7 +184,7 @@ def _check_launcher(environment: ClusterEnvironment, options: TrainerConfig) -> 
 
 
 def _check_machine(environment: ClusterEnvironment, options: TrainerConfig) -> None:
-    """Check what Lightning doesn't: it would wait for processes that nobody starts."""
+    """Check that a launcher started all processes here; Lightning would wait for missing ones."""
     if isinstance(environment, SLURMEnvironment):
         tasks = number_in("SLURM_STEP_NUM_TASKS")
         if tasks != environment.world_size():
@@ -202,7 +201,7 @@ def _check_machine(environment: ClusterEnvironment, options: TrainerConfig) -> N
 
 
 def _check_own(environment: LightningEnvironment, options: TrainerConfig) -> None:
-    """Check the variables where Lightning starts the other processes, or has started this one."""
+    """Check the variables if Lightning starts the other processes, or has started this one."""
     local, node = number_in("LOCAL_RANK"), environment.node_rank()
     world, rank = number_in("WORLD_SIZE"), number_in("RANK")
     started = local is not None

@@ -1,4 +1,4 @@
-"""Training the runs of a grid side by side in processes of this machine."""
+"""Train the runs of a grid side by side in processes on this machine."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ from chisel.trainers.runs.members import Member, Outcome, outcome_of
 from chisel.trainers.runs.rundir import resume_command
 
 POLL_SECONDS = 0.1
-"""How often is looked whether a process has ended."""
+"""Seconds between checks whether a process has ended."""
 
 _OF_FAULTS = {kind.exit_code for kind in ChiselError.__subclasses__()} - {Stopped.exit_code}
 
 
 class LocalLauncher:
-    """Trains several runs at a time.
+    """Trains several runs at a time; see `Launcher`.
 
-    SIGTERM, SIGUSR1 and Ctrl-C are passed on as SIGTERM, on which every run saves a checkpoint at
-    the end of its iteration; a second Ctrl-C kills the processes.
+    The signals in `STOPPING` are passed on as SIGTERM, on which every run saves a checkpoint at the
+    end of its iteration. A second Ctrl-C kills the processes.
 
     Args:
         jobs: Number of runs at a time.
+
+    Raises:
+        ConfigError: If `jobs` is below 1.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -64,7 +67,7 @@ class LocalLauncher:
 
 def _start(member: Member) -> subprocess.Popen[bytes]:
     with member.log.open("ab") as log:
-        # A session of its own: a terminal's Ctrl-C reaches this process alone, which passes it on.
+        # A new session, so that a terminal's Ctrl-C reaches only this process, which passes it on.
         return subprocess.Popen(
             member.command,
             stdin=subprocess.DEVNULL,
@@ -82,7 +85,7 @@ def _ended(
         if code is not None:
             del running[member]
             if told and code not in (0, *_OF_FAULTS):
-                code = Stopped.exit_code  # while torch is imported, a signal can look like a fault
+                code = Stopped.exit_code  # during torch's import a signal can look like a failure
             yield member, outcome_of(member, code)
 
 
@@ -99,7 +102,7 @@ def _tell(running: dict[Member, subprocess.Popen[bytes]], received: signal.Signa
 
 @contextmanager
 def _signals() -> Iterator[list[signal.Signals]]:
-    """Collect the signals that end training, as they come, within the context."""
+    """Collect the signals that end training in a list within the context."""
     received: list[signal.Signals] = []
 
     def note(number: int, frame: FrameType | None) -> None:

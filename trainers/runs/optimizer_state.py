@@ -1,4 +1,4 @@
-"""The optimisers of all runs: their state is restored in the memory layout of its parameters."""
+"""Make the optimisers of all runs; their state is loaded in the memory layout of the parameters."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from chisel import routing
 def make_adam(
     model: nn.Module, owned: Mapping[str, Mapping[str, Tensor]] | None, **options: Any
 ) -> torch.optim.Optimizer:
-    """Make the Adam of a run, see `keep_layout`.
+    """Make the Adam of a run; see `keep_layout`.
 
     Args:
         model: The network.
-        owned: What regions own (`Router.owned()`), so that they rest without gradient; `None` makes
-            torch's own Adam.
-        options: Options of both, such as `lr`, `eps`, and `weight_decay`, added to the gradient.
+        owned: Elements that regions own (`Router.owned()`), which stay unchanged without gradient;
+            `None` makes torch's Adam.
+        options: Options of both, such as `lr`, `eps`, and `weight_decay`, which is added to the
+            gradient.
     """
     if owned is None:
         return keep_layout(torch.optim.Adam(model.parameters(), fused=True, **options))
@@ -28,18 +29,18 @@ def make_adam(
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Take one optimiser step on the gradient of a loss, and of nothing else."""
+    """Take an optimiser step on the gradient of a loss, after clearing older gradients."""
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]  # torch stubs
     optimizer.step()
 
 
 def keep_layout(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Make an optimiser copy the state that it loads into each parameter's own layout.
+    """Let an optimiser convert the state that it loads to the layout of each parameter.
 
     torch keeps the layout in which state was saved. A fused kernel reads parameter, gradient and
-    moments at the same offsets, so moments in another layout (`channels_last`) would silently be
-    used for other elements.
+    moments at the same offsets, so moments in another layout (such as channels-last) would silently
+    be used for other elements.
 
     Returns:
         The same optimiser; its `load_state_dict` raises ValueError if a moment has another shape

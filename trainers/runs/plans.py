@@ -1,4 +1,4 @@
-"""The plan of a grid: what group.json holds, and the runs that follow from it."""
+"""Read and write the plan of a grid (group.json), and make the runs that follow from it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from chisel.trainers.runs import resuming, rundir
 from chisel.trainers.runs.members import Member
 
 Plans = Mapping[str, RunConfig]
-"""By folder the config of each run, as it was last planned."""
+"""Latest planned config of each run, by its folder."""
 
 
 def write_plans(folder: Path, plans: Plans) -> None:
     """Write the configs of all runs of a grid.
 
     Raises:
-        CheckpointError: The disk refuses.
+        CheckpointError: If the disk refuses.
     """
     plain = {"folders": list(plans), "runs": [configs.to_plain(plan) for plan in plans.values()]}
     models.write_file(folder / models.GROUP_FILE, json.dumps(plain, indent=1).encode())
@@ -31,15 +31,15 @@ def read_plans(folder: Path, only: str | None = None) -> dict[str, RunConfig]:
 
     Args:
         folder: The grid's folder.
-        only: Folder in it of the run whose config is wanted; `None` reads all.
+        only: Folder of the only run to read, in the grid's folder; `None` reads all.
 
     Raises:
-        CheckpointError: group.json is damaged.
+        CheckpointError: If group.json is damaged.
     """
     path = folder / models.GROUP_FILE
     try:
         data = json.loads(path.read_bytes())
-        # Groups of earlier versions differ in their seeds alone.
+        # In groups of earlier versions only the seeds differ.
         names = data.get("folders") or [f"seed-{plain['seed']}" for plain in data["runs"]]
         plans = {
             str(name): configs.from_plain(plain)
@@ -59,17 +59,17 @@ def read_plans(folder: Path, only: str | None = None) -> dict[str, RunConfig]:
 def members_of(
     folder: Path, plans: Plans, planned: Plans, overrides: Sequence[str]
 ) -> list[Member]:
-    """Return the runs of a grid; one that was begun keeps its own options of `trainer`.
+    """Return the runs of a grid; runs that were begun keep their own options of `trainer`.
 
     Args:
         folder: The grid's folder.
-        plans: Its plan so far.
-        planned: Its plan from now on.
-        overrides: Settings from which the difference comes.
+        plans: The grid's plan so far.
+        planned: The grid's plan from now on.
+        overrides: Settings that changed the plan.
 
     Raises:
-        CheckpointError: A run can't go on.
-        ConfigError: Settings would change what is trained.
+        CheckpointError: If a run can't go on.
+        ConfigError: If settings would change what is trained.
     """
     given = configs.parse_settings(overrides)
     _refuse_varied(plans, configs.flatten(given))
@@ -89,13 +89,13 @@ def members_of(
 
 
 def member(folder: Path, name: str, plan: RunConfig, overrides: Sequence[str]) -> Member:
-    """Return one run of a grid, as it goes on under its plan.
+    """Return a run of a grid with the config that it trains with from now on.
 
     Args:
         folder: The grid's folder.
-        name: The run's folder in it.
-        plan: The run's plan, settings included.
-        overrides: Settings that are laid over the own options of a run that was begun.
+        name: The run's folder in the grid's folder.
+        plan: The run's planned config, with the overrides.
+        overrides: Settings that replace options of a run that was begun.
     """
     settings = tuple(one for one in overrides if not one.startswith("frames="))
     if not (folder / name / rundir.CONFIG_FILE).is_file():
@@ -105,7 +105,7 @@ def member(folder: Path, name: str, plan: RunConfig, overrides: Sequence[str]) -
 
 
 def _refuse_varied(plans: Plans, keys: Iterable[str]) -> None:
-    """Refuse settings of what the runs of a grid differ in."""
+    """Refuse settings of options in which the runs of a grid differ."""
     every = [configs.flatten(configs.to_plain(plan)) for plan in plans.values()]
     for key in keys:
         if any(one.get(key) != every[0].get(key) for one in every):

@@ -1,6 +1,6 @@
-"""Ranks that launchers set in environment variables, checked before Lightning is imported.
+"""Check ranks in environment variables of launchers before Lightning is imported.
 
-Lightning reads some of them when it is imported, and fails with a traceback if one is no number.
+Lightning reads some of them when it is imported, and raises if one is not a number.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ READ_ON_IMPORT = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
 def number_in(name: str) -> int | None:
-    """Return the number in an environment variable; `None` if it is not set.
+    """Return the whole number in an environment variable; `None` if it is not set.
 
     Raises:
-        ConfigError: It is set to something else.
+        ConfigError: If it is set to something else.
     """
     text = os.environ.get(name)
     if text is None:
@@ -28,10 +28,10 @@ def number_in(name: str) -> int | None:
 
 
 def check_ranks() -> None:
-    """Check the variables that Lightning's import reads.
+    """Check the variables that Lightning reads when it is imported.
 
     Raises:
-        ConfigError: A rank is no number.
+        ConfigError: If a rank is not a number.
     """
     for name in READ_ON_IMPORT:
         number_in(name)

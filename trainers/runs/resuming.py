@@ -1,4 +1,4 @@
-"""Checks that a run can go on from a checkpoint, before any file changes."""
+"""Check that a run can go on from a checkpoint, before any file changes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from chisel.trainers.runs.rundir import CONFIG_FILE
 RESUMABLE = ("frames", "trainer", "tracking")
 """Parts of a config that may change when a run is resumed."""
 _PLACE = ("experiment", "name", "runs_dir")
-"""Parts that say where a run lies; they change nothing of what it trains."""
+"""Parts of a config that say where a run's folder is; they don't change what is trained."""
 _NEEDED = {"iteration": int, "env_steps": int, "ranks": list, "config": dict}
 """Keys that every resumable checkpoint has, with their types; algorithms add their own."""
 
 
 def check_overrides(old: RunConfig, new: RunConfig, folder: Path) -> None:
-    """Refuse overrides that would train something else.
+    """Refuse overrides that would change what is trained.
+
+    Args:
+        old: The run's config.
+        new: The config with the overrides.
+        folder: The run's folder, for the message.
 
     Raises:
-        ConfigError: For the first of them; the message is how to start a new run with it.
+        ConfigError: For the first such override; the message says how to start a new run with it.
     """
     before, after = configs.flatten(configs.to_plain(old)), configs.flatten(configs.to_plain(new))
     changed = {key: value for key, value in after.items() if before.get(key) != value}
@@ -36,16 +41,20 @@ def check_overrides(old: RunConfig, new: RunConfig, folder: Path) -> None:
 
 
 def read(path: Path, config: RunConfig, world: int) -> dict[str, Any]:
-    """Read a checkpoint to resume a run from.
+    """Read a checkpoint from which a run is to be resumed.
 
     Args:
         path: The checkpoint, in the folder `checkpoints` of its run.
-        config: The run's config as its folder has it.
+        config: The run's config in its folder.
         world: Number of processes of the resumed run.
 
+    Returns:
+        The content of the checkpoint.
+
     Raises:
-        CheckpointError: If the file is damaged, of version 0.1, or of more or fewer processes.
-        ConfigError: If the run's config was edited since.
+        CheckpointError: If the file is damaged, or was written by version 0.1 or by another number
+            of processes.
+        ConfigError: If the run's config.yaml was edited, so that it would train something else.
     """
     payload = models.read_checkpoint(path)
     saved, state = models.saved_in(payload, path), payload["chisel"]
@@ -74,7 +83,7 @@ def read(path: Path, config: RunConfig, world: int) -> dict[str, Any]:
 
 
 def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None:
-    """Return one line on what config.yaml plans otherwise than the checkpoint; None if nothing.
+    """Return a line with the options in which config.yaml differs from the checkpoint, or None.
 
     They differ after an edit, and after a resume that ended before its first checkpoint.
     """
@@ -88,13 +97,13 @@ def planned_otherwise(config: RunConfig, state: Mapping[str, Any]) -> str | None
 
 
 def rehearse(module: Any, payload: dict[str, Any], path: Path, rank: int) -> None:
-    """Restore a checkpoint once before training does, to find out whether it fits.
+    """Restore a checkpoint once before training, to find out whether it fits.
 
     Args:
-        module: The Lightning module to train, just built. One without `restore`, as other packages
-            may have, is left to Lightning.
-        payload: The whole checkpoint.
-        path: File that it was read from.
+        module: The Lightning module, just built. A module without `restore`, from another package,
+            is not checked.
+        payload: Content of the checkpoint.
+        path: File that it was read from, for messages.
         rank: Number of this process.
 
     Raises:
@@ -110,7 +119,7 @@ def rehearse(module: Any, payload: dict[str, Any], path: Path, rank: int) -> Non
         module.restore(payload["chisel"], rank)
     except ChiselError:
         raise
-    except Exception as error:  # what is missing or misshapen can fail in any way
+    except Exception as error:  # missing or misshapen state can raise any exception
         reason = (str(error).splitlines() or [""])[0]
         raise CheckpointError(
             f"{path} doesn't fit this run: {type(error).__name__}: {reason}"
@@ -130,7 +139,7 @@ def _fork(folder: Path, changed: Mapping[str, Any]) -> str:
 
 
 def _typed(value: Any) -> str:
-    """Return a value as it is typed on the command line."""
+    """Return a value as text for the command line."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return f"[{','.join(map(_typed, value))}]" if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""Training a run in its folder: `train`, and `resume` for one that was stopped."""
+"""Train a run in its folder (`train`), or go on with one that was stopped (`resume`)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from chisel.trainers.runs.launching import Process
 
 
 def _nothing(*_: object) -> None:
-    """Do nothing: what the other processes do with warnings that the first one prints."""
+    """Do nothing, in place of the warnings that only the first process prints."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,11 @@ def train(config: RunConfig) -> Path:
         The run's folder.
 
     Raises:
-        ConfigError: The run's name is taken, or options don't fit together.
-        NumericsError: A number is not finite; the batch is saved in the folder.
-        Stopped: A signal ended training; the run can be resumed.
-        KeyboardInterrupt: Ctrl-C was pressed twice; it says how to go on from the last checkpoint.
+        ConfigError: If the run's name is taken, or options don't fit together.
+        NumericsError: If a number is not finite; the batch is saved in the folder.
+        Stopped: If a signal ended training; the run can be resumed.
+        KeyboardInterrupt: If Ctrl-C was pressed twice; the message says how to go on from the last
+            checkpoint.
     """
     with launching.process_of(config.trainer) as process:
         if process.rank != 0:
@@ -69,9 +70,9 @@ def train(config: RunConfig) -> Path:
 
 
 def with_threads(config: RunConfig) -> RunConfig:
-    """Fill in `trainer.threads` where it is null, so that a resume uses as many.
+    """Fill in `trainer.threads` if it is null, so that a resume uses the same number.
 
-    It stays null in a run of several processes, among which Lightning shares the cores.
+    It stays null in a run with several processes, because Lightning divides the cores among them.
     """
     options = config.trainer
     if options.threads is not None or options.devices * options.num_nodes > 1:
@@ -85,6 +86,15 @@ def train_in(folder: Path, config: RunConfig) -> Path:
     Args:
         folder: The run's folder; it is removed again if nothing could be trained.
         config: The run's config.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: If options don't fit together.
+        NumericsError: As for `train`.
+        Stopped: As for `train`.
+        KeyboardInterrupt: As for `train`.
     """
     with launching.process_of(config.trainer) as process:
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,20 +113,23 @@ def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:
 
     Args:
         run: The run's folder.
-        overrides: `frames=` to train further than planned, `trainer.*` and `tracking.*`. Training
-            that was finished is not repeated.
+        overrides: Settings of `frames` (to train further than planned), `trainer.*` and
+            `tracking.*`, as `key=value`.
+
+    Returns:
+        The folder.
 
     Raises:
-        CheckpointError: There is no run, or none of its checkpoints is valid or fits.
-        ConfigError: An override would change what is trained, config.yaml was edited, or `frames`
-            is less than the frames already trained.
+        CheckpointError: If there is no run, or none of its checkpoints is valid or fits.
+        ConfigError: If an override would change what is trained, config.yaml was edited, or
+            `frames` is less than the frames already trained.
     """
     folder = Path(run)
     return resume_as(folder, configs.override(rundir.read_config(folder), overrides))
 
 
 def resume_as(folder: Path, config: RunConfig) -> Path:
-    """Go on with a run under a config that may differ in what `resume` may override.
+    """Go on with a run under a config that may differ in the options that `resume` may override.
 
     Args:
         folder: The run's folder.
@@ -132,7 +145,7 @@ def resume_as(folder: Path, config: RunConfig) -> Path:
 
 
 def check_resume(folder: Path, config: RunConfig) -> bool:
-    """Check a resume as far as that is possible without building anything.
+    """Check a resume, as far as possible without building anything.
 
     Returns:
         Whether there is anything left to train.
@@ -146,14 +159,14 @@ def check_resume(folder: Path, config: RunConfig) -> bool:
     if payload is None:
         return True
     done, iteration = payload["chisel"]["env_steps"], payload["chisel"]["iteration"]
-    # An iteration of an algorithm from elsewhere may be of any size: then training finds out.
+    # If an iteration is not of constant size, as another package's may be, training finds out.
     return bool(done % iteration or max(1, config.frames // (done // iteration)) > iteration)
 
 
 def _read_newest(
     folder: Path, config: RunConfig, warn: Callable[[str], None]
 ) -> tuple[Path | None, dict[str, Any] | None]:
-    """Read and check the newest valid checkpoint; there is none if the run never saved one."""
+    """Read and check the newest valid checkpoint; return twice None if the run never saved one."""
     old = rundir.read_config(folder)
     if rundir.never_saved(folder, old.trainer.checkpoint_every):
         return None, None
@@ -177,7 +190,7 @@ def _note(text: str) -> None:
 
 
 def _execute(job: _Job) -> Path:
-    """Check, build and train; a resumed run's folder changes when the first iteration starts."""
+    """Check, build and train; a resumed run's folder changes only when an iteration starts."""
     config = job.config
     locked = rundir.lock(job.folder) if job.first else nullcontext()
     threads = config.trainer.threads or torch.get_num_threads()
@@ -205,7 +218,7 @@ def _execute(job: _Job) -> Path:
 
 
 def _checkpoint(job: _Job) -> tuple[Path | None, dict[str, Any] | None]:
-    """Read the newest checkpoint, and say what is unusual about going on from it."""
+    """Read the newest checkpoint; print notes on going on from it."""
     newest, payload = _read_newest(job.folder, job.config, _warn)
     if payload is None:
         _warn(f"{job.folder} was ended before its first checkpoint: starting at its first frame")
@@ -217,7 +230,7 @@ def _checkpoint(job: _Job) -> tuple[Path | None, dict[str, Any] | None]:
 
 
 def _say_frames(job: _Job, module: Any) -> None:
-    """Print how far training goes if the planned frames are no whole number of iterations."""
+    """Print how many frames are trained, if that is not the planned number."""
     frames = job.config.frames
     note = configs.rounded_frames(frames, getattr(module, "frames_per_iteration", frames))
     if note and job.first:
@@ -275,7 +288,7 @@ def _where_it_ended(folder: Path) -> str:
 
 
 def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
-    """Make the callbacks of a run; those of other processes are the ones that all take part in."""
+    """Make the callbacks of a run; processes other than the first have those for all processes."""
     config, folder, options = job.config, job.folder, job.config.trainer
     saver = IterationCheckpoint(
         folder / models.CHECKPOINTS,
@@ -321,7 +334,7 @@ def _trainer(job: _Job, module: Any, callbacks: list[Any], tracking: Tracking | 
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Hide Lightning's notices about hardware, workers and loggers: none apply here."""
+    """Hide Lightning's notices about hardware, workers and loggers, which don't apply here."""
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""Run folders: named so that none is ever overwritten, locked while a process trains in them."""
+"""Make, read and lock run folders, so that none is overwritten or used by two processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ else:
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
-"""Errors of disks without locks: NFS without its service, Lustre without flock."""
+"""Errors of file systems without locks, such as NFS without its service or Lustre without flock."""
 
 
 def create(config: RunConfig) -> tuple[RunConfig, Path]:
@@ -33,7 +33,7 @@ def create(config: RunConfig) -> tuple[RunConfig, Path]:
         The config with its name filled in, and the folder.
 
     Raises:
-        ConfigError: A run of that name exists, or the folder can't be made.
+        ConfigError: If a run of that name exists, or the folder can't be made.
     """
     parent = Path(config.runs_dir) / config.experiment
     if config.name is None:
@@ -54,26 +54,26 @@ def resume_command(folder: Path) -> str:
 
 
 def is_group(folder: Path) -> bool:
-    """Whether a folder holds the runs of a grid, or of several seeds."""
+    """Return whether a folder holds the runs of a grid or of several seeds."""
     return (folder / models.GROUP_FILE).is_file()
 
 
 def group_of(folder: Path) -> Path | None:
-    """Return the folder of the grid that a run belongs to; `None` if it is none's."""
+    """Return the folder of the grid that a run belongs to; `None` if it belongs to none."""
     return next(filter(is_group, list(folder.parents)[:2]), None)
 
 
 def discard_unused(folder: Path) -> None:
-    """Remove the folder of a run that ended before it wrote any result."""
+    """Remove the folder of a run if it has no results."""
     if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, models.GROUP_FILE}:
         shutil.rmtree(folder)
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
-    """Write the run's resolved config, replacing an older one in one step.
+    """Write the run's complete config; replace an older file in one step.
 
     Raises:
-        CheckpointError: The disk refuses.
+        CheckpointError: If the disk refuses.
     """
     models.write_file(folder / CONFIG_FILE, configs.to_yaml(config).encode())
 
@@ -82,7 +82,7 @@ def read_config(folder: Path) -> RunConfig:
     """Read the config of an existing run.
 
     Raises:
-        CheckpointError: The folder is no run.
+        CheckpointError: If the folder is not a run.
     """
     path = folder / CONFIG_FILE
     if not path.is_file():
@@ -91,9 +91,13 @@ def read_config(folder: Path) -> RunConfig:
 
 
 def never_saved(folder: Path, checkpoint_every: int) -> bool:
-    """Whether a run ended before its first checkpoint, so that none can be missing.
+    """Return whether a run ended before its first checkpoint, so that none is missing.
 
-    Its log shows it: a checkpoint is saved after its iteration's row was written.
+    The log shows it, because a checkpoint is saved after its iteration's row is written.
+
+    Args:
+        folder: The run's folder.
+        checkpoint_every: Iterations between checkpoints.
     """
     if any((folder / models.CHECKPOINTS).glob("*.ckpt")):
         return False
@@ -103,7 +107,7 @@ def never_saved(folder: Path, checkpoint_every: int) -> bool:
 
 
 def _make(folder: Path) -> bool:
-    """Make a new folder; return `False` if it exists."""
+    """Make a new folder; return whether it is new."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
@@ -123,13 +127,13 @@ def _unused(parent: Path, name: str) -> Path:
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Lock a run's folder for this process; the lock ends with the process, however that ends.
+    """Lock a run's folder for this process within the context, or until the process ends.
 
-    On network disks without locks a warning is printed, and training goes on.
+    On file systems without locks a warning is printed, and training goes on.
 
     Raises:
-        ConfigError: Another process trains in this folder.
-        CheckpointError: The disk refuses.
+        ConfigError: If another process trains in this folder.
+        CheckpointError: If the disk refuses.
     """
     path = folder / LOCK_FILE
     try:
@@ -146,27 +150,27 @@ def lock(folder: Path) -> Iterator[None]:
             if error.errno not in _NO_LOCKS:
                 raise CheckpointError(f"cannot lock {path}: {why}") from error
             print(
-                f"warning: the disk of {folder} knows no locks ({why}); see that no other process "
-                "trains there",
+                f"warning: the disk of {folder} has no locks ({why}); make sure that no other "
+                "process trains there",
                 file=sys.stderr,
             )
         yield
 
 
 def in_use(folder: Path) -> bool:
-    """Whether a process trains in a folder; disks without locks never say so."""
+    """Return whether a process trains in a folder; on disks without locks, always False."""
     try:
         with (folder / LOCK_FILE).open("r+") as handle:
             _take(handle.fileno())
     except BlockingIOError:
         return True
-    except OSError:  # nobody has trained there, or the disk knows no locks
+    except OSError:  # no process has trained there, or the disk has no locks
         return False
     return False
 
 
 def _take(handle: int) -> None:
-    """Lock an open file, or raise `BlockingIOError` if another process has."""
+    """Lock an open file; raise `BlockingIOError` if another process has locked it."""
     if sys.platform == "win32":
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)

@@ -1,7 +1,7 @@
-"""Independent random streams of a run, all derived from its seeds.
+"""Derive independent random streams of a run from its seeds.
 
-Each stream depends on its seed, its name and the rank only. So with `init_seed` held and `env_seed`
-varied, the environments change and nothing else does.
+Each stream depends only on its seed, its name and the rank. So with `init_seed` fixed and
+`env_seed` varied, only the environments change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STREAMS: tuple[Stream, ...] = ("init", "env", "actions", "minibatches", "labels
 
 
 def derive(config: RunConfig, stream: Stream, rank: int = 0) -> int:
-    """Derive the seed, in [0, 2**31), of one stream of one process."""
+    """Return the seed, in [0, 2**31), of a random stream of process `rank`."""
     own = {"init": config.init_seed, "env": config.env_seed}.get(stream)
     seed = config.seed if own is None else own
     sequence = np.random.SeedSequence(seed, spawn_key=(_STREAMS.index(stream), rank))
@@ -28,5 +28,5 @@ def derive(config: RunConfig, stream: Stream, rank: int = 0) -> int:
 def generator(
     config: RunConfig, stream: Stream, rank: int = 0, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """Make the torch generator of one stream of one process."""
+    """Return the torch generator of a random stream of process `rank`."""
     return torch.Generator(device).manual_seed(derive(config, stream, rank))

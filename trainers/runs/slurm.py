@@ -1,7 +1,7 @@
-"""Training the runs of a grid in jobs of SLURM, which submitit submits and queues again.
+"""Train the runs of a grid in jobs of SLURM, which submitit submits and queues again.
 
-The grid's folder `slurm/` holds the jobs' scripts and logs, `jobs.json` with the runs of each job,
-and for each job a file of the runs that have ended in it.
+The folder `slurm/` in the grid's folder holds the jobs' scripts and logs, `jobs.json` with the runs
+of each job, and for each job a file with the runs that have ended in it.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from chisel.trainers.runs.members import Member, Outcome, outcome_of
 from chisel.trainers.runs.slurm_job import Share, codes_of, queue
 
 FOLDER = "slurm"
-"""Folder of a grid's jobs."""
+"""Folder of a grid's jobs, in the grid's folder."""
 JOBS_FILE = "jobs.json"
 POLL_SECONDS = 5.0
-"""How often SLURM is asked, and the jobs' files are read."""
+"""Seconds between questions to SLURM, and reads of the jobs' files."""
 GONE_AFTER = 2
-"""Number of times that SLURM must not know a job; its file may come later on some disks."""
+"""Number of answers of SLURM without a job after which it is gone; its file may appear later."""
 _AT_WORK = ("RUNNING", "COMPLETING")
 """States of a job whose runs have started."""
 
 Jobs = Mapping[str, Collection[str]]
-"""By number of a job the names of its runs, like `12_0` and `seed-3`."""
+"""Names of the runs of each job, by its number, such as `12_0` and `seed-3`."""
 
 
 class SlurmLauncher:
@@ -46,27 +46,28 @@ class SlurmLauncher:
     The jobs go on when the watching process ends.
 
     Args:
-        options: What each job asks for.
+        options: Options of each job.
 
     Raises:
-        ConfigError: submitit is not installed, or this is no place to submit jobs from.
+        ConfigError: If submitit is not installed, or jobs can't be submitted from here.
     """
 
     def __init__(self, options: SlurmConfig) -> None:
         _submitit()
         if shutil.which("sbatch") is None or shutil.which("srun") is None:
             raise ConfigError(
-                "launcher=slurm: sbatch and srun are not on the PATH; type the command where jobs "
-                "of SLURM are submitted"
+                "launcher=slurm: sbatch and srun are not on the PATH; type the command on a "
+                "machine that submits jobs to SLURM"
             )
         self.options = options
 
     def __call__(self, members: Sequence[Member]) -> Iterator[tuple[Member, Outcome | None]]:
-        """Submit what isn't queued yet, then watch; see `Launcher`.
+        """Submit runs that are not queued yet, then watch all; see `Launcher`.
 
         Raises:
-            ConfigError: SLURM refuses a job; then none is submitted.
-            KeyboardInterrupt: Ctrl-C; it says how to see the jobs again, and how to end them.
+            ConfigError: If SLURM refuses a job; then none is submitted.
+            KeyboardInterrupt: On Ctrl-C; the message says how to see the jobs again, and how to end
+                them.
         """
         if not members:
             return
@@ -117,13 +118,13 @@ class SlurmLauncher:
 
 
 def queued_in(folder: Path) -> dict[str, list[str]]:
-    """Return the jobs of a grid that SLURM still has, with the runs that have not ended in them.
+    """Return the jobs of a grid that SLURM still has, with their runs that have not ended.
 
     Args:
         folder: The grid's folder.
 
     Raises:
-        ConfigError: SLURM does not answer.
+        ConfigError: If SLURM does not answer.
     """
     home = folder / FOLDER
     open_jobs = {}
@@ -142,10 +143,10 @@ def queued_in(folder: Path) -> dict[str, list[str]]:
 
 
 def refuse_queued(folder: Path) -> None:
-    """Refuse to train runs that jobs of SLURM have.
+    """Refuse to train a grid while jobs of SLURM have runs of it.
 
     Raises:
-        ConfigError: There are such runs; the message says how to see them.
+        ConfigError: If there are such runs; the message says how to see them.
     """
     queued = queued_in(folder)
     if queued:
@@ -159,13 +160,13 @@ def refuse_queued(folder: Path) -> None:
 def _watched(
     home: Path, jobs: Jobs, members: Sequence[Member], again: str
 ) -> Iterator[tuple[Member, Outcome | None]]:
-    """Yield the starts and ends of runs as SLURM and the jobs' files tell them.
+    """Yield the starts and ends of runs, as SLURM and the jobs' files show them.
 
     Args:
         home: Folder of the jobs.
         jobs: The jobs to watch, with their runs.
         members: The runs.
-        again: Command that goes on with runs whose job is gone.
+        again: Command, for messages, that goes on with runs whose job is gone.
     """
     left = {name: job for job, names in jobs.items() for name in names}
     by_name = {one.name: one for one in members}
@@ -185,7 +186,7 @@ def _watched(
                 yield member, outcome_of(member, code)
                 continue
             log = next(home.glob(f"{job}_*_log.out"), None)
-            said = f"; what the job said is in {log}" if log else ""
+            said = f"; the job's output is in {log}" if log else ""
             message = f"SLURM ended job {job}{said}; go on with `{again}`"
             yield member, Outcome(Stopped.exit_code, message, member.log)
         if left:
@@ -193,7 +194,7 @@ def _watched(
 
 
 def _answer(jobs: Jobs) -> dict[str, str]:
-    """Return the jobs' states; where SLURM doesn't answer for a while, nothing has changed."""
+    """Return the jobs' states; if SLURM doesn't answer, an empty state for each."""
     try:
         return queue()
     except ConfigError:
@@ -207,7 +208,7 @@ def _read_jobs(home: Path) -> dict[str, list[str]]:
 
 
 def _parameters(options: SlurmConfig, name: str) -> dict[str, Any]:
-    """Return the options by their names in submitit."""
+    """Return the options by submitit's names."""
     cpus = options.cpus or options.runs_per_job
     asked = {
         "partition": options.partition,
@@ -221,7 +222,7 @@ def _parameters(options: SlurmConfig, name: str) -> dict[str, Any]:
         "job_name": name,
         "time": options.time,
         "cpus_per_task": cpus,
-        "srun_args": [f"--cpus-per-task={cpus}"],  # srun no longer takes it over from sbatch
+        "srun_args": [f"--cpus-per-task={cpus}"],  # srun does not inherit it from sbatch
         "signal_delay_s": options.signal_delay_s,
         "stderr_to_stdout": True,
         "additional_parameters": {"requeue": True},
@@ -231,9 +232,9 @@ def _parameters(options: SlurmConfig, name: str) -> dict[str, Any]:
 
 @contextmanager
 def _as_from_a_shell(submitit: Any) -> Iterator[None]:
-    """Hide the variables of a job that this command runs in; sbatch would take options from them.
+    """Hide the variables of a job that this command runs in, from which sbatch would take options.
 
-    What submitit prints of a refusal is in its error, too.
+    What submitit prints is hidden too, because its error says the same.
     """
     inside = "SLURM_JOB_ID" in os.environ
     conf = {key: value for key, value in os.environ.items() if key == "SLURM_CONF"}
@@ -265,14 +266,14 @@ def _counted(things: Collection[object], word: str) -> str:
 
 
 def _typed(options: SlurmConfig) -> str:
-    """Return the options that are not the defaults, as they are typed."""
+    """Return the options that are not defaults as text for the command line."""
     found, usual = asdict(options), asdict(SlurmConfig())
     given = [f"slurm.{key}={value}" for key, value in found.items() if value != usual[key]]
     return "".join(f" {shlex.quote(one)}" for one in given)
 
 
 def _ids(jobs: Jobs) -> str:
-    """Return the numbers of jobs as scancel takes them: an array by the number of the whole."""
+    """Return the numbers of jobs for scancel, with one number for all jobs of an array."""
     return " ".join(dict.fromkeys(job.partition("_")[0] for job in jobs))
 
 

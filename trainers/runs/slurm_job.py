@@ -1,4 +1,4 @@
-"""What a job of SLURM does: train its runs side by side, and be queued again before it is ended."""
+"""The work of a job of SLURM: train its runs side by side, and queue itself again in time."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from chisel.trainers.runs.members import Member
 
 @dataclass(frozen=True)
 class Share:
-    """The runs of one job; submitit calls it in the job, anew each time that the job starts.
+    """The runs of one job. submitit calls this object in the job, each time that the job starts.
 
     SLURM sends SIGUSR2 to all processes of a job before its time is over, and SIGTERM before it
-    takes the machine away. Runs save a checkpoint at the end of their iteration on both.
+    takes the machine away. On both, runs save a checkpoint at the end of their iteration.
     """
 
     home: Path
@@ -35,8 +35,8 @@ class Share:
         """Train the runs that have not ended in this job yet.
 
         Raises:
-            RuntimeError: Some failed; SLURM then calls the job failed.
-            SystemExit: The job was told to end.
+            RuntimeError: If some runs failed, so that SLURM marks the job as failed.
+            SystemExit: If the job was told to end.
         """
         import submitit
 
@@ -59,14 +59,14 @@ class Share:
             raise RuntimeError(f"{len(failed)} of {len(codes)} runs failed: {', '.join(failed)}")
 
     def checkpoint(self) -> Any:
-        """Return what submitit calls when the job starts again; the runs know where they are."""
+        """Return what submitit calls when the job starts again: this object, which resumes runs."""
         import submitit
 
         return submitit.helpers.DelayedSubmission(self)
 
 
 def codes_of(home: Path, job: str) -> dict[str, int]:
-    """Return the exit codes of the runs that have ended in a job; those told to end are not in it.
+    """Return the exit codes of runs that have ended in a job, without those that were told to end.
 
     Args:
         home: Folder of the grid's jobs.
@@ -80,10 +80,10 @@ def codes_of(home: Path, job: str) -> dict[str, int]:
 
 
 def queue() -> dict[str, str]:
-    """Return the state of each of the user's jobs that SLURM has, like `12_0: RUNNING`.
+    """Return the state of each of the user's jobs in SLURM, such as `12_0: RUNNING`.
 
     Raises:
-        ConfigError: SLURM does not answer.
+        ConfigError: If SLURM does not answer.
     """
     command = ["squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%i %T"]
     try:
@@ -99,10 +99,10 @@ def _file(home: Path, job: str) -> Path:
 
 
 def _end(job: str, requeue: Callable[[], None]) -> None:
-    """End a job whose runs have saved checkpoints; it is queued again unless that is settled.
+    """End a job whose runs have saved checkpoints; queue it again if SLURM would not.
 
-    SLURM settles it where a user cancels the job or has it queued again. Otherwise the time is over
-    or a job of higher priority comes, and a job that ended by itself would not come back.
+    If a user cancelled the job or had it queued again, SLURM already knows what to do. Otherwise
+    its time is over or a job of higher priority comes, and a job that just ends would not return.
     """
     if "SLURM_JOB_ID" not in os.environ or queue().get(job) == "RUNNING":
         requeue()
@@ -110,7 +110,7 @@ def _end(job: str, requeue: Callable[[], None]) -> None:
 
 
 def _requeue_of_submitit() -> Callable[[], None]:
-    """Return what submitit does when the time of a job is over; its debugger does nothing."""
+    """Return the function that queues a job again; in submitit's debugger it does nothing."""
     handler = signal.getsignal(signal.SIGUSR2)
 
     def requeue() -> None:
@@ -122,9 +122,9 @@ def _requeue_of_submitit() -> Callable[[], None]:
 
 @contextmanager
 def _alarm(seconds: int, action: Callable[[], None]) -> Iterator[None]:
-    """Act after so many seconds, even if runs have not saved their checkpoints yet.
+    """Call `action` after some seconds, even if runs have not saved their checkpoints yet.
 
-    SLURM doesn't queue a job again that used all its time.
+    SLURM does not queue a job again that used all its time.
     """
     before = signal.signal(signal.SIGALRM, lambda *_: action())
     signal.alarm(seconds)

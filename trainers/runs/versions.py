@@ -1,4 +1,4 @@
-"""Versions of the software that a run was made with."""
+"""Look up the versions of the software that a run is made with."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ PACKAGES = (
     "torch",
     "wandb",
 )
-"""Packages whose versions can change a result or its log."""
+"""Packages whose versions can change a result or a log."""
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, the operating system, and each of `PACKAGES` installed."""
+    """Return the versions of Python, the operating system, and the installed `PACKAGES`."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     return found | versions_of(PACKAGES)
 
 
 def git_commit() -> str | None:
-    """Return the commit of this project's repository, else of the working folder's, else `None`.
+    """Return the commit of this project's repository, or else of the current folder's, or `None`.
 
-    `-dirty` is appended when tracked files have changes that are not committed.
+    `-dirty` is appended if tracked files have changes that are not committed.
     """
     return commit_of(Path(__file__)) or commit_of(Path.cwd())
 
 
 def commit_of(path: Path) -> str | None:
-    """Return the commit of the repository that tracks a file, or that a folder is in.
+    """Return the commit of the repository that tracks a file, or that contains a folder.
 
-    An installed copy of a file, which the repository around it ignores, has none.
+    It is `None` for an installed file inside a repository that ignores it.
     """
     folder = path if path.is_dir() else path.parent
     if path.is_file() and _git(folder, "ls-files", "--error-unmatch", path.name) is None:

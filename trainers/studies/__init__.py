@@ -1,1 +1,1 @@
-"""Studies that train: reproductions, curves over seeds, training after an ablation."""
+"""Studies that train, or that need a trainer's gradients."""

@@ -33,7 +33,7 @@ EXACT: dict[str, Literal["stepwise", "start"]] = {
     "AUP, exact": "stepwise",
     "starting state, exact": "start",
 }
-"""Baselines of exact agents, which plan with the auxiliary rewards of the runs, by name."""
+"""Baselines by name of exact agents, which plan with the auxiliary rewards of the runs."""
 _COPIES, _FRAMES_PER_SECOND, _CELL = 32, 3, 24
 
 
@@ -44,13 +44,13 @@ class RunResult:
     episode: Episode
     """A greedy episode of the trained agent."""
     penalties: Penalties | None = None
-    """Learnt penalties compared with exact ones; `None` where none are learnt."""
+    """Learnt penalties compared with exact ones; `None` if the agent learns none."""
     exact: dict[str, float] = field(default_factory=dict)
-    """Performance of the agents of `EXACT`, for the same auxiliary rewards."""
+    """Performances of the agents in `EXACT`, with the same auxiliary rewards."""
 
 
 Results = dict[tuple[str, str], list[RunResult]]
-"""By experiment and world, one result for each seed."""
+"""A result for each seed, by experiment and world."""
 
 
 def run(
@@ -62,23 +62,23 @@ def run(
     train: bool = True,
     runs_dir: str = "runs",
 ) -> Result:
-    """Train what is not trained yet; report outcomes and the errors of learnt penalties.
+    """Train missing runs with and without AUP; report outcomes and errors of learnt penalties.
 
     Args:
-        worlds: Gridworlds.
-        seeds: Seeds of each experiment and world. Those that settings were chosen on are above 99.
-        experiments: Experiments of `gridworld/…`.
-        settings: Overrides for all of them, separated by spaces.
-        train: Train what is missing; otherwise measure only runs that are finished.
-        runs_dir: Where runs are, or will be: `RUNS_DIR/gridworld/EXPERIMENT/WORLD-seed-N`. Results
-            are in `RUNS_DIR/studies/aup-learned`.
+        worlds: Names of gridworlds.
+        seeds: Seeds of each experiment and world. Settings were chosen on other seeds, above 99.
+        experiments: Names of experiments in `gridworld/`.
+        settings: Overrides for all runs, separated by spaces.
+        train: Train missing runs; otherwise only finished runs are measured.
+        runs_dir: Folder of the runs, `RUNS_DIR/gridworld/EXPERIMENT/WORLD-seed-N`. Results are in
+            `RUNS_DIR/studies/aup-learned`.
 
     Returns:
-        Performances, errors of penalties, and an animated episode of the first seed of each.
+        Performances, errors of penalties, and an animated episode of each first seed.
 
     Raises:
-        ConfigError: A world or an experiment is unknown, there is no run, or one of that name was
-            trained with other settings.
+        ConfigError: If a world or an experiment is unknown, there is no run, or a run was trained
+            with other settings.
     """
     plans = {
         (name, world): plan_runs(
@@ -141,10 +141,10 @@ def _film(episode: Episode, world: str, path: Path) -> None:
 
 
 def outcomes(results: Results) -> list[dict[str, Any]]:
-    """Return, by agent and world, the seeds' performances, and the share that passes.
+    """Return a row for each agent and world: performances by seed, and the share that passes.
 
-    Exact agents are among them. An agent passes if the outcome is as good as the world allows; the
-    interval is Wilson's.
+    There are also rows for exact agents. An agent passes if its performance is the best that the
+    world allows; the share has a Wilson interval.
     """
     found = {key: [one.episode.performance for one in runs] for key, runs in results.items()}
     for (_, world), runs in results.items():
@@ -181,7 +181,7 @@ def _outcomes_table(rows: list[dict[str, Any]]) -> DataTable:
 
 
 def _penalties_table(results: Results) -> DataTable:
-    """Make the table of learnt penalties' errors: means over runs, and the worst."""
+    """Make the table of errors of learnt penalties: means over runs, and the worst run."""
     rows = []
     for (agent, world), runs in results.items():
         found = pd.DataFrame([one.penalties for one in runs if one.penalties])

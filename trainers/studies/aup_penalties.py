@@ -18,7 +18,7 @@ from chisel.trainers.aup.fitted_values import FittedValues
 from chisel.trainers.aup.module import Aup
 
 DIGITS = 4
-"""Penalties are rounded to so many digits for the rank correlation: exact ones are often 0."""
+"""Digits that penalties are rounded to for the rank correlation, because exact ones are often 0."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Episode:
     """An episode in which an agent takes the most probable actions."""
 
     boards: tuple[int, ...]
-    """The number of the board at each time, the last one included unless it is a time-out's."""
+    """Number of the board at each step, and of the last board unless the episode timed out."""
     performance: float
 
 
@@ -37,9 +37,9 @@ class Penalties:
     error: float
     """Mean of `|learnt - exact|` over boards and actions other than doing nothing."""
     largest: float
-    """The largest of these."""
+    """Largest of these differences."""
     function_error: float
-    """The mean over auxiliary values one by one, divided by the largest value."""
+    """Mean difference of single auxiliary values, divided by the largest value."""
     rank: float
     """Spearman's rank correlation of learnt and exact penalties."""
     exact: float
@@ -49,7 +49,7 @@ class Penalties:
 
 
 def greedy_episode(agent: Agent, env: GridworldVectorEnv) -> Episode:
-    """Play one episode; the world is deterministic, so one is enough."""
+    """Play an episode with the likeliest actions; the world is deterministic, so one is enough."""
     obs, _ = env.reset()
     boards = [int(env.mdp.board[env.states[0]])]
     while True:
@@ -63,12 +63,12 @@ def greedy_episode(agent: Agent, env: GridworldVectorEnv) -> Episode:
 
 
 def visited_boards(agent: Agent, env: GridworldVectorEnv, steps: int, seed: int) -> NDArray[Any]:
-    """Return the boards `[V]` on which an agent that samples actions acts.
+    """Return the numbers `[V]` of the boards that an agent visits when it samples actions.
 
     Args:
         agent: The agent.
         env: Its world.
-        steps: Steps of each environment.
+        steps: Number of steps of each environment.
         seed: Seed of the sampled actions.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -95,7 +95,7 @@ def exact_values(algorithm: Aup, config: RunConfig, env: GridworldVectorEnv) -> 
 def compare_penalties(
     algorithm: Aup, env: GridworldVectorEnv, q: NDArray[np.float64], boards: NDArray[Any]
 ) -> Penalties:
-    """Compare the penalties of every action but doing nothing, on some boards.
+    """Compare learnt and exact penalties of every action but doing nothing, on some boards.
 
     Args:
         algorithm: The trained algorithm.
@@ -123,10 +123,10 @@ def compare_penalties(
 
 
 def make_world(config: RunConfig, num_envs: int) -> GridworldVectorEnv:
-    """Make the world of a run.
+    """Make the environments of a run in a gridworld.
 
     Raises:
-        ConfigError: It is no gridworld.
+        ConfigError: If its world is not a gridworld.
     """
     env = envs.make(config.env, seed=0, num_envs=num_envs)
     if not isinstance(env, GridworldVectorEnv):

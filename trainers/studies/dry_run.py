@@ -1,4 +1,4 @@
-"""Gradients of a run's own losses, on rollouts from which nothing is learnt."""
+"""Compute gradients of a run's own losses on rollouts, without training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from chisel.trainers.studies.runs import config_of
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 LEVELS = 1000
-"""Largest number of mazes of the validation split that rollouts are played in."""
+"""Largest number of mazes in which rollouts are played."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,21 +40,20 @@ class Batch:
     """The same examples under each condition."""
 
     columns: Mapping[Condition, dict[str, Tensor]]
-    """By condition, the columns `[B, ...]` of a minibatch."""
+    """Columns `[B, ...]` of a minibatch, by condition."""
     kinds: Tensor
-    """True labels, int64 `[B]`; negative where an episode has none, or has not ended within its
-    rollout."""
+    """True labels, int64 `[B]`; negative if the episode has none, or did not end in its rollout."""
 
 
 class DryRun:
     """Collects rollouts as training does, and computes the gradients that training would have.
 
     Args:
-        module: A run that was just built, on the CPU, whose labels are all known and whose extra
-            losses (gate, L1), which are not routed, are off.
+        module: A module that was just built, on the CPU, with perfect labels and without the extra
+            losses (gate, L1), which are not routed.
 
     Raises:
-        ConfigError: The run has no routes.
+        ConfigError: If the run has no routing.
     """
 
     def __init__(self, module: OnPolicy) -> None:
@@ -69,14 +68,14 @@ class DryRun:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The labels' names."""
+        """Names of the labels."""
         return self.routes.labels.names
 
     def load(self, file: Path | None) -> None:
-        """Load weights and statistics from a checkpoint of the run; `None`: as it was initialised.
+        """Load weights and statistics from a checkpoint of the run; `None` loads initial ones.
 
         Raises:
-            CheckpointError: It is damaged, or of another kind.
+            CheckpointError: If the checkpoint is damaged, or of another kind.
         """
         if file is None:
             self.module.model.load_state_dict(self._untrained)
@@ -94,9 +93,9 @@ class DryRun:
         """Collect rollouts, always from the same state of the environment, and split them.
 
         Args:
-            frames: Environment steps, rounded to whole rollouts of the run; at least one rollout.
-            size: Examples per batch, roughly.
-            generator: Draws the order of a rollout's examples.
+            frames: Environment steps, rounded to whole rollouts, of which there is at least one.
+            size: Approximate number of examples per batch.
+            generator: Generator of the order of a rollout's examples.
         """
         self.module.collector.set_state(self._start)
         self.module.algorithm.set_state(self._algorithm)
@@ -111,14 +110,14 @@ class DryRun:
                 yield Batch(taken, kinds[rows])
 
     def _rollout(self) -> tuple[dict[Condition, dict[str, Tensor]], Tensor]:
-        """Collect one rollout: its flat columns under each condition, and the true labels."""
+        """Collect a rollout; return its flat columns under each condition, and the true labels."""
         module, buffer = self.module, self.module.buffer
         self.routes.begin(self.env_steps)
         last_values = module.collector.collect(module, buffer)
         raw = {name: column.clone() for name, column in buffer.columns.items()}
         state = module.algorithm.get_state()
         with torch.inference_mode():
-            self.routes.finish(buffer.columns, module)  # may change what values were expected
+            self.routes.finish(buffer.columns, module)  # may recompute values
         kinds = buffer.flat("labels").clone()
         module.algorithm.finish(buffer, last_values)
         known = self._columns()
@@ -139,8 +138,12 @@ class DryRun:
     ) -> dict[str, Tensor | None] | None:
         """Compute the gradient of the mean loss over a batch's examples of one true label.
 
-        What the loss normalises over a minibatch, it normalises over the whole batch, as in
-        training.
+        Normalisations over a minibatch are over the whole batch, as in training.
+
+        Args:
+            batch: The batch.
+            condition: Condition under which the loss is computed.
+            kind: Number of the true label.
 
         Returns:
             Gradients by parameter; `None` if the batch has no such example.
@@ -166,10 +169,14 @@ class DryRun:
 
 
 def make_dry_run(agent: Agent, *, seed: int) -> DryRun:
-    """Make the dry run of an agent's run, in levels that training has not seen where there are any.
+    """Make the dry run of an agent's run, in levels that training has not seen if there are any.
+
+    Args:
+        agent: The agent.
+        seed: Seed of environments and actions.
 
     Raises:
-        ConfigError: The agent has no regions, or does not learn in an environment.
+        ConfigError: If the agent has no regions, or did not learn in an environment.
     """
     config = config_of(agent.config, agent.source)
     labels = LabelsConfig(source=config.routing.labels.source)
@@ -186,7 +193,7 @@ def build_module(config: RunConfig, *, seed: int) -> OnPolicy:
 
     Args:
         config: The run's config.
-        seed: Seed of everything but the initial weights, which are the run's.
+        seed: Seed of everything but the initial weights, which have the run's seed.
     """
     untrained = dataclasses.replace(
         config,
@@ -201,9 +208,9 @@ def build_module(config: RunConfig, *, seed: int) -> OnPolicy:
 
 
 def routed_losses_only(config: RunConfig, **changes: Any) -> RunConfig:
-    """Switch off the losses of the gate and of acting alone, dropout, and filtering of steps.
+    """Return a config without the losses of gate and acting alone, dropped regions and filtering.
 
-    Mazes are a few that training did not use, if there are any.
+    It plays at most `LEVELS` mazes, which training did not use if there are such.
 
     Args:
         config: A run's config.
@@ -231,7 +238,7 @@ def _unseen(env: Any) -> Any:
 
 
 def label_as_overseen(routes: Routes) -> None:
-    """Let the labeler label all episodes as if they had been overseen."""
+    """Make the labeler label all episodes as if they had been overseen."""
     label = routes.labels.label
 
     def read(facts: Facts) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -1,4 +1,4 @@
-"""An attacker who fine-tunes a language model on what it was made to forget."""
+"""Attack a language model: fine-tune it on what it was made to forget."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ def elicited(
 ) -> Mapping[str, float]:
     """Fine-tune a copy of a model, and return its best measurement on the way.
 
-    The paper's attack (Cloud et al. 2024, appendix C): AdamW on few stories, and the least loss of
-    all steps, so that the attacker's choice of a length is the best one.
+    This is the attack of Cloud et al. 2024, appendix C: AdamW on few stories. The least loss of all
+    measured steps counts, as if the attacker had chosen the best number of steps.
 
     Args:
-        model: The model; it stays as it is.
-        tokens: The attacker's stories `[N, T]`.
-        lengths: Tokens of each `[N]`.
+        model: The model, which is not changed.
+        tokens: The attacker's stories, `[N, T]`.
+        lengths: Number of tokens of each story, `[N]`.
         steps: Number of optimiser steps.
         rate: AdamW's learning rate.
-        seed: Seed of the order of the stories.
-        measure: Measures a model; the mapping has `forget`, the loss that the attacker wants low.
-        context: Holds what was done to the model, such as an ablation, while the copy learns and is
-            measured.
+        seed: Seed of the draws of stories.
+        measure: Function that measures a model; its result has `forget`, the loss that the attacker
+            wants to be low.
+        context: Function from the copy to a context, such as an ablation, in which the copy learns
+            and is measured.
     """
     attacked = copy.deepcopy(model).train()
     generator = torch.Generator().manual_seed(seed)

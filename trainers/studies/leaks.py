@@ -1,4 +1,4 @@
-"""The study `leaks`: check that regions closed to a label don't move on it, to the last bit."""
+"""The study `leaks`: check that training on a label doesn't change regions closed to it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from chisel.trainers.studies.dry_run import build_module, routed_losses_only
 from chisel.trainers.studies.runs import config_of, split_settings
 
 FREE = "unlabelled"
-"""Name of examples without a label."""
+"""Name for examples without a label."""
 
 _FATAL = ("tied", "path", "mixing")
 """Kinds of leaks by which a region learns from examples that are routed away from it.
 
-A `reader` is none: a layer outside that reads the region's units is shared, as heads usually are.
+A `reader` is not among them: a layer outside that reads the region's units is shared, as heads
+usually are.
 """
 
 
 @dataclass(frozen=True)
 class Movement:
-    """How far a region moved in optimiser steps on examples of one label alone."""
+    """The change of a region in optimiser steps on examples of one label only."""
 
     label: str
     region: str
@@ -41,10 +42,10 @@ class Movement:
     closed: bool
     """Whether the weight is 0, for every loss term."""
     change: float | None
-    """Largest absolute change of any element that the region owns; `None` if that is untested,
-    because it owns none, is unprotected, or got no gradient in the steps before."""
+    """Largest absolute change of any element that the region owns; `None` if it is untested,
+    because the region owns none, is unprotected, or had no gradient in the steps before."""
     where: str | None
-    """The parameter with that element."""
+    """Name of the parameter with that element."""
 
     @property
     def leaked(self) -> bool:
@@ -60,24 +61,24 @@ def run(
     steps: Count = 20,
     seed: Seed = 0,
 ) -> Result:
-    """Take optimiser steps on one label at a time, and measure which regions moved.
+    """Take optimiser steps on one label at a time, and measure which regions change.
 
     Args:
-        checkpoint: A run, whose network is tested as it was trained.
-        experiment: An experiment with routes instead, whose network is tested as it is initialised.
+        checkpoint: A run, whose trained network is tested.
+        experiment: Instead of a run, an experiment with routing, whose initial network is tested.
         settings: Overrides of the config, separated by spaces.
-        steps: Steps on examples of all labels, so that momentum has gathered; then the same number
-            on one label, for each label from the same state.
-        seed: Seed of the rollout and the order of examples.
+        steps: Number of optimiser steps on all labels, in which momentum builds up; then the same
+            number on one label, for each label from the same state.
+        seed: Seed of the rollout and of the order of examples.
 
     Returns:
-        The movement of each region for each label, the ways around the masks, and a verdict.
+        The change of each region for each label, the ways around the masks, and a verdict.
 
     Raises:
-        ConfigError: Neither or both are given, or there are no regions.
+        ConfigError: If neither or both of run and experiment are given, or there are no regions.
     """
     if (experiment is None) == (checkpoint is None):
-        raise ConfigError("study leaks needs experiment=NAME or checkpoint=RUN, one of them")
+        raise ConfigError("study leaks needs experiment=NAME or checkpoint=RUN, and not both")
     config = _config(experiment, checkpoint, split_settings(settings))
     module = build_module(config, seed=seed)
     with closing(module.collector.env):
@@ -120,15 +121,15 @@ def _config(experiment: str | None, agent: Agent | None, settings: list[str]) ->
 
 
 def moved_by_label(module: OnPolicy, routes: Routes, steps: int, seed: int) -> list[Movement]:
-    """Step on examples of one label at a time, each from the same state.
+    """Take steps on examples of one label at a time, each from the same state.
 
-    The loss, the clipping and the optimiser are the run's; which examples get the label does not
-    matter here, so that a label needs no luck to occur.
+    Loss, clipping and optimiser are the run's. Any example may get any label here, so that no label
+    has to occur in the rollout.
 
     Args:
-        module: The run; its weights are changed.
-        routes: Its routes.
-        steps: Number of steps on all labels before, and then on each.
+        module: The run's module; its weights are changed.
+        routes: Its routing.
+        steps: Number of steps on all labels, and then on each label.
         seed: Seed of the order of examples.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -175,7 +176,7 @@ def _rollout(module: OnPolicy, routes: Routes) -> dict[str, Tensor]:
 def _movements(
     routes: Routes, label: int, changes: dict[str, dict[str, float]], untouched: Collection[str]
 ) -> list[Movement]:
-    """Return what one label moved; regions that no gradient ever reached count as untested."""
+    """Return the changes by one label; regions that never had a gradient count as untested."""
     rules = routes.router.rules
     tables = [rules.table(term)[label] for term in (None, *rules.terms)]
     found = []
@@ -198,7 +199,7 @@ def _movements(
 
 
 def verdict(movements: list[Movement], leaks: list[routing.Leak], *, frozen: bool) -> str:
-    """Say in one line whether regions are closed, or else the worst leak."""
+    """Return a line that says that regions are closed, or names the worst leak."""
     closed = [m for m in movements if m.closed and m.change is not None]
     leaked = [m for m in closed if m.leaked]
     if leaked:

@@ -1,4 +1,4 @@
-"""Steering that is learnt by gradient descent: a vector of the stream, or a low-rank adapter."""
+"""Learn to steer by gradient descent: a vector in the residual stream, or a low-rank adapter."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def learnt_vector(
     steps: int,
     seed: int,
 ) -> Tensor:
-    """Learn the vector `[units]` that makes texts likeliest, if it is added to all but token 0.
+    """Learn a vector `[units]` that makes texts likely when it is added at all but token 0.
 
     Args:
-        model: The network, which stays as it is.
-        site: Where the vector is added.
-        texts: The texts; words of the prompts do not count.
-        width: Units of the activation.
-        norm: Its mean norm, about as far as ten steps can go.
+        model: The network, which is not changed.
+        site: Site at which the vector is added.
+        texts: The texts; words of the prompts are not in the loss.
+        width: Number of units of the activation.
+        norm: Mean norm of the activation, which scales the learning rate: ten steps can go as far.
         steps: Number of Adam's steps, of 16 texts each.
         seed: Seed of the minibatches.
     """
@@ -52,8 +52,8 @@ class LowRankAdapter:
     """Adds a product of two thin matrices to each weight of linear layers (LoRA, Hu et al. 2021).
 
     Args:
-        model: The network, which stays as it is.
-        rank: Number of columns of the thin matrices.
+        model: The network, which is not changed.
+        rank: Rank of the products.
         generator: Source of the initial values.
     """
 
@@ -73,7 +73,7 @@ class LowRankAdapter:
         _fit(parameters, self.predict, texts, rate=5e-3, steps=steps, seed=seed)
 
     def predict(self, tokens: Tensor, factor: float = 1.0) -> Tensor:
-        """Return the logits with `factor` times what was learnt."""
+        """Return the logits `[B, T, V]` with `factor` times the learnt products."""
         weights: Mapping[str, Tensor] = {
             name: self.model.get_parameter(name) + factor * up @ down
             for name, (up, down) in self.thin.items()
@@ -91,7 +91,7 @@ def _fit(
     steps: int,
     seed: int,
 ) -> None:
-    """Minimise the cross-entropy of the words behind the prompts."""
+    """Minimise the cross-entropy of the words after the prompts."""
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(parameters, lr=rate)
     predicted = texts.about | texts.elsewhere

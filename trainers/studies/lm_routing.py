@@ -1,4 +1,4 @@
-"""The study `lm-routing`: what a routed language model forgets when a region is ablated."""
+"""The study `lm-routing`: measure what a routed language model forgets without its region."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ ARMS: Mapping[str, tuple[str, str]] = {
     "shuffled": ("language/stories-shuffled", ""),
     "early-stopped": ("language/stories-unrouted", "frames=20_000"),
 }
-"""By name of an arm, its experiment and the settings that make it."""
+"""Experiment and settings of each arm, by name. An arm is a way to train that is compared."""
 REGION = "forget"
-"""Region that is ablated, and label of the topic's stories."""
+"""Name of the region that is ablated, and of the label of the topic's stories."""
 _RUNS = {
     "control": "control",
     "rmu": "control",
     "filtered-all": "filtered-all",
     "early-stopped": "early-stopped",
 }
-"""Names of the runs of arms whose training does not depend on how many stories are labelled."""
+"""Names of runs, for the arms whose training does not depend on the labelled stories."""
 
 Losses = Mapping[str, float]
 
 
 @dataclass
 class _Measured:
-    """One run: losses by state, and along the dial."""
+    """Measurements of a run: losses by state of the model, and by factor of the region's units."""
 
     states: dict[str, Losses]
     dial: dict[float, Losses] = field(default_factory=dict)
@@ -91,35 +91,35 @@ def run(
     rmu_steps: Count = 250,
     runs_dir: str = "runs",
 ) -> Result:
-    """Train what is not trained yet; compare losses on a topic with and without its region.
+    """Train missing language models; compare losses on a topic with and without its region.
 
     Args:
-        seeds: Seeds of each arm; a seed draws weights and the order of minibatches, and the stories
-            are the same.
-        arms: What is compared, of control, early-stopped (the control after half of its training),
-            rmu, era, era-concept, sgtm, gram, filtered, filtered-all and shuffled. R needs control
-            and filtered-all.
+        seeds: Seeds of each arm. A seed draws weights and the order of minibatches; the stories are
+            always the same.
+        arms: Ways to train that are compared: control, early-stopped (the control after half of its
+            training), rmu, era, era-concept, sgtm, gram, filtered, filtered-all and shuffled. The
+            ratio R needs control and filtered-all.
         recall: Share of the topic's stories that are labelled.
         precision: Share of the labelled stories that are of the topic.
         settings: Overrides for all arms, separated by spaces.
-        stories: Stories of the topic, and others, that losses are measured on; as many more fit a
-            bias of the logits before each measurement.
+        stories: Number of stories of the topic, and of others, on which losses are measured; as
+            many more fit a bias of the logits before each measurement.
         controls: Number of random regions of the same size.
         dial: Factors that the region's units are multiplied by, beside 0 and 1.
-        attack_stories: Stories of the topic that an attacker fine-tunes on.
-        attack_steps: Optimiser steps of the attacker.
-        attack_rate: Learning rate of the attacker.
-        rmu_steps: Optimiser steps of the arm rmu, which unlearns the labelled stories.
-        runs_dir: Where runs are, or will be: `RUNS_DIR/EXPERIMENT/ARM-seed-N`. Results are in
-            `RUNS_DIR/studies/lm-routing`; what was measured of each run is kept in its folder, and
-            is not measured again.
+        attack_stories: Number of stories of the topic that an attacker fine-tunes on.
+        attack_steps: Number of the attacker's optimiser steps.
+        attack_rate: The attacker's learning rate.
+        rmu_steps: Number of optimiser steps of the arm rmu, which unlearns the labelled stories.
+        runs_dir: Folder of the runs, `RUNS_DIR/EXPERIMENT/ARM-seed-N`. Results are in
+            `RUNS_DIR/studies/lm-routing`. Measurements of each run are kept in its folder and not
+            repeated.
 
     Returns:
-        Losses above the exact entropy and the ratio R of each arm, before and after the attack, and
-        a figure.
+        Losses above the exact entropy, and the ratio R of each arm, before and after the attack;
+        and a figure.
 
     Raises:
-        ConfigError: An arm is unknown, or a run of that name was trained with other settings.
+        ConfigError: If an arm is unknown, or a run was trained with other settings.
     """
     plans = {arm: _plans(arm, seeds, recall, precision, settings, runs_dir) for arm in arms}
     reader = StoryReader(plans[arms[0]][0].corpus, stories)
@@ -173,10 +173,10 @@ def run(
 def _plans(
     arm: str, seeds: Sequence[int], recall: float, precision: float, settings: str, runs_dir: str
 ) -> list[RunConfig]:
-    """Make the configs of an arm's runs; those that labels change have the shares in their names.
+    """Make the configs of an arm's runs; if labels matter, names have recall and precision.
 
     Raises:
-        ConfigError: There is no such arm.
+        ConfigError: If there is no such arm.
     """
     if arm not in ARMS:
         raise ConfigError(f"arms={arm}: {hint(arm, ARMS)}")
@@ -193,7 +193,7 @@ def _plans(
 def _once(
     folder: Path, *, about: Mapping[str, Any], measure: Callable[[Path], _Measured]
 ) -> _Measured:
-    """Measure a run, or return what was measured with the same options on the same weights."""
+    """Measure a run, or return stored measurements of the same weights with the same options."""
     asked = plain({"weights": models.load(folder).digest, **about})
     file = folder / "studies" / "lm-routing" / f"run-{short_digest(json.dumps(asked))}.json"
     known = read_json(file)
@@ -215,7 +215,7 @@ def _measure(
     dial: Sequence[float],
     change: Callable[[nn.Module], nn.Module] | None,
 ) -> _Measured:
-    """Measure one run: whole, and where it has a region without it and with it turned down."""
+    """Measure a run: whole, attacked, and, if it has a region, with that ablated or scaled."""
     loaded = models.load(folder)
     model = loaded.model if change is None else change(loaded.model)
     found = _Measured({"whole": reader.measure(model)})
@@ -248,7 +248,7 @@ def _measure(
 
 
 def _rmu(corpus: StoriesConfig, steps: int, model: nn.Module) -> nn.Module:
-    """Unlearn the stories that are labelled, and keep what the model is on the others."""
+    """Unlearn the labelled stories, and preserve the model on the others."""
     train = load_stories(corpus).train
     flagged = torch.from_numpy(train.facts["flagged"])
     tokens = torch.from_numpy(train.tokens)
@@ -265,7 +265,7 @@ def _by_factor(runs: Sequence[_Measured]) -> dict[float, list[Losses]]:
 
 
 def _frame(found: Mapping[str, Sequence[_Measured]], seeds: Sequence[int]) -> pd.DataFrame:
-    """Return one row for each arm, seed and state, with the loss of each kind."""
+    """Return a row for each arm, seed and state, with the losses."""
     rows: list[dict[str, Any]] = []
     for arm, runs in found.items():
         for seed, one in zip(seeds, runs, strict=True):

@@ -1,4 +1,4 @@
-"""The study `localization`: whether labelled gradients, and what they teach, end up in a region."""
+"""The study `localization`: measure whether gradients, and what they teach, end up in a region."""
 
 from __future__ import annotations
 
@@ -45,23 +45,24 @@ def run(
 
     Args:
         checkpoint: A run, one of its checkpoints, or a folder of seeds.
-        shuffled: The same for runs trained with `routing.labels.shuffled=true`, as a control.
+        shuffled: The same of runs that were trained with `routing.labels.shuffled=true`, as a
+            control.
         frames: Environment steps that the agent plays at each checkpoint.
         batch: Examples per gradient.
-        points: Number of checkpoints, besides the network as it was initialised.
+        points: Number of checkpoints, besides the initial network.
         levels: Held-out levels or games for each row of the ablation matrix; by default
             `eval.levels`.
         split: Split of these levels; left out, `eval.split`.
         mode: How units are ablated.
         controls: Number of random regions for each region.
-        seed: Seed of the rollouts and the order of examples.
+        seed: Seed of the rollouts and of the order of examples.
 
     Returns:
         Gradients by region and layer, absorption over training, ablation matrices, and figures.
 
     Raises:
-        ConfigError: An agent has no regions, or none that tell kinds of examples apart.
-        CheckpointError: There are weights alone, without a run's checkpoint.
+        ConfigError: If an agent has no regions, or none that distinguish labels.
+        CheckpointError: If an agent has only weights, without a run's checkpoint.
     """
 
     def measure(agents: Agents) -> Localization:
@@ -102,13 +103,13 @@ def run(
 
 
 def _moments(agent: Agent, points: int, whole: bool) -> list[Path | None]:
-    """Return a checkpoint, or those of the whole run, after `None` unless it began from weights.
+    """Return the checkpoints to measure; `None` stands for the initial network of a whole run.
 
     Raises:
-        CheckpointError: The agent is no run's.
+        CheckpointError: If the agent does not come from a run's checkpoint.
     """
     if agent.source.parent.name != models.CHECKPOINTS:
-        raise CheckpointError(f"{agent.source} has weights alone; this needs a run's checkpoint")
+        raise CheckpointError(f"{agent.source} has only weights; this needs a run's checkpoint")
     if not whole:
         return [agent.source]
     untrained = agent.config is not None and agent.config.init_from is None
@@ -120,14 +121,14 @@ def snapshot(dry_run: DryRun, frames: int, batch: int, seed: int) -> Snapshot:
     """Measure the squared gradient norms of all elements with the current weights.
 
     Args:
-        dry_run: Dry run of the run.
+        dry_run: The dry run, with the weights loaded.
         frames: Environment steps to play.
-        batch: Examples per gradient, roughly.
-        seed: Seed of the order in which examples are taken.
+        batch: Approximate number of examples per gradient.
+        seed: Seed of the order of examples.
     """
     router, kinds = dry_run.routes.router, dry_run.kinds
     elements = Elements.of(dry_run.module.model, router.owned())
-    # Without rules of their own, unlabelled examples are learnt from as if nothing were routed.
+    # Without their own rules, unlabelled examples are trained on as if nothing were routed.
     plain = all(weight == 1 for weight in router.rules.unlabelled.values())
     measured = [c for c in CONDITIONS if not (plain and c == "unlabelled")]
     rows: dict[Condition, list[NDArray[np.float64]]] = {condition: [] for condition in measured}

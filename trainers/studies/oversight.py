@@ -30,23 +30,22 @@ def run(
     final_boards: Count = 4096,
     runs_dir: str = "runs",
 ) -> Result:
-    """Train what is not trained yet, and measure the true return at every checkpoint.
+    """Train missing runs, and measure the true return at every checkpoint.
 
     Args:
-        seeds: Seeds of each experiment. Those that settings were chosen on are 0 to 4.
-        experiments: Experiments of `oversight/…`.
-        settings: Overrides for all of them, separated by spaces.
-        boards: Fresh boards per checkpoint and player.
-        final_boards: The same for the last checkpoint.
-        runs_dir: Where runs are, or will be: `RUNS_DIR/oversight/EXPERIMENT/seed-N`. Results are in
+        seeds: Seeds of each experiment. Settings were chosen on seeds 0 to 4.
+        experiments: Names of experiments in `oversight/`.
+        settings: Overrides for all runs, separated by spaces.
+        boards: Number of fresh boards per checkpoint and player.
+        final_boards: Number of fresh boards for the last checkpoint.
+        runs_dir: Folder of the runs, `RUNS_DIR/oversight/EXPERIMENT/seed-N`. Results are in
             `RUNS_DIR/studies/oversight`.
 
     Returns:
-        Returns over training, a table of the final and the best ones, and a figure.
+        Returns over training, a table of final and best returns, and a figure.
 
     Raises:
-        ConfigError: An experiment is unknown, or a run of that name was trained with other
-            settings.
+        ConfigError: If an experiment is unknown, or a run was trained with other settings.
     """
     plans = {
         name: plan_runs(f"{FOLDER}/{name}", seeds, settings, runs_dir=runs_dir)

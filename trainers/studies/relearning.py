@@ -1,9 +1,9 @@
-"""The study `relearning`: train an agent on without a region; what does it learn again, how fast?
+"""The study `relearning`: train an agent on without a region, and measure what it learns again.
 
-The region's units are held at zero in rollouts and updates. That is equivalent to erasing the
-region for good: zero weights on both sides of a unit get no gradient. (No weights can express a
-zero of a gate's unit, which redistributes its share.) Training is plain, with a fresh
-optimiser and without routing, as when somebody else trains an agent that they were given.
+The region's units are held at zero in rollouts and updates. This is equivalent to erasing the
+region, because zero weights on both sides of a unit get no gradient. (No weights can express a
+gate's unit of zero, which redistributes its share.) Training has a fresh optimiser and no routing,
+as if somebody else trained an agent that they were given.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CONTROL = "random"
 Parts = list[dict[str, Any]]
 """A region as plain values."""
 _Stage = tuple[int, AblationMatrix]
-"""Number of frames trained on, and how the agent plays then, with and without the region."""
+"""Number of frames of training, and the ablation matrix of the agent after them."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class _Variant:
 
     agent: Agent
     region: dict[str, Parts]
-    """The region by its name in the new run."""
+    """The region, by its name in the new run."""
     fresh: bool = False
-    """Whether a newly initialised network takes the place of the agent's."""
+    """Whether a newly initialised network replaces the agent's."""
 
 
 def run(
@@ -67,29 +67,29 @@ def run(
     seed: int = 1,
     runs_dir: str | None = None,
 ) -> Result:
-    """Train on without a region, without random ones of its size, and from scratch.
+    """Train on without a region, without random regions of its size, and from scratch.
 
     Args:
         checkpoint: An agent with regions, or a folder of seeds.
-        region: The region that is switched off.
-        frames: Environment steps to train on for.
+        region: Name of the region that is ablated.
+        frames: Environment steps of further training.
         points: Number of times at which held-out episodes are played, besides the start.
         controls: Number of random regions of the same size.
         fresh: Also train a newly initialised network without the region.
-        levels: Held-out levels or games each time.
-        metric: Metric that counts as regained at 90 % of its former value; by default the first of
-            `P(REGION)`, `success` and `return` that there is.
-        settings: Overrides of the run's config, separated by spaces; another task, for instance.
-        seed: Number added to the run's own seed, for training on.
-        runs_dir: Where the new runs are, or will be; by default `studies/relearning-REGION/runs` of
-            the run or group, whatever the other options.
+        levels: Number of held-out levels or games each time.
+        metric: Metric that counts as regained at 90 % of its former value; by default the first
+            existing one of `P(REGION)`, `success` and `return`.
+        settings: Overrides of the run's config, separated by spaces, for example another task.
+        seed: Number that is added to the run's seed for further training.
+        runs_dir: Folder of the new runs; by default `studies/relearning-REGION/runs` of the run or
+            group, whatever the other options are.
 
     Returns:
-        Metrics over the frames trained on, a table of the first and the last, and a figure.
+        Metrics over further training, a table of the first and last values, and a figure.
 
     Raises:
-        ConfigError: There is no such region or metric, nothing to draw a control from, or a run was
-            trained with other settings.
+        ConfigError: If there is no such region or metric, no units to draw a control from, or a run
+            was trained with other settings.
     """
     changed = split_settings(settings)
     variants = checkpoint.each(lambda agent, _: _variants(agent, region, controls, fresh))
@@ -135,7 +135,7 @@ def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
     """Choose the metric: the one asked for, or the first default that there is.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: If there is no such metric.
     """
     wanted = [asked] if asked is not None else [f"P({region})", "success", "return"]
     found = next((name for name in wanted if name in metrics), None)
@@ -145,10 +145,10 @@ def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
 
 
 def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> dict[str, _Variant]:
-    """Return what is trained on, by its name in tables.
+    """Return the agents to train on, by their names in tables.
 
     Raises:
-        ConfigError: There is no such region, or there is nothing to draw a control from.
+        ConfigError: If there is no such region, or no units to draw a control from.
     """
     regions = regions_of(agent)
     if region not in regions:
@@ -169,7 +169,7 @@ def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> dict[str
 
 
 def _declared(parts: Parts) -> Parts:
-    """Convert resolved parts to those of a config file: numbers as text, without sizes."""
+    """Convert resolved parts to parts of a config file: with numbers as text, and without sizes."""
     return [
         {key: _as_text(value) for key, value in part.items() if key != "size"} for part in parts
     ]
@@ -213,7 +213,7 @@ def _config(
 
 
 def _start(variant: _Variant, config: RunConfig) -> Agent:
-    """Return the agent as it is at the start, under the config of its run."""
+    """Return the agent at the start of further training, with the config of its new run."""
     agent = dataclasses.replace(variant.agent, config=config, regions=variant.region)
     if not variant.fresh:
         return agent

@@ -1,4 +1,4 @@
-"""The study `routing-impact`: can routing keep an agent from the way that disturbs something?"""
+"""The study `routing-impact`: test whether routing keeps an agent from a disturbing way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from chisel.trainers.studies.runs import config_of, measure_runs, plan_runs
 FOLDER, PREFIX = "gridworld", "impact-"
 EXPERIMENTS = ("ppo", "penalise", "filter", "gate", "shuffled", "routed", "aup", "routed-aup")
 REGION = "disturbing"
-"""Region that is ablated where there is one."""
+"""Name of the region that is ablated, in agents that have it."""
 
 
 def run(
@@ -40,23 +40,24 @@ def run(
 ) -> Result:
     """Train agents between two ways to a goal, and report which way each takes.
 
-    The short way leads through vases. Which steps disturb is known of a quarter of the episodes;
-    agents differ in what they do with it. Those with a region for it act whole, and without it.
+    The short way leads through vases. For a quarter of the episodes it is known which steps disturb
+    a vase; agents differ in their use of this knowledge. Agents with a region for disturbing steps
+    are measured whole and without it.
 
     Args:
-        seeds: Seeds of each experiment. Those that settings were chosen on are above 99.
-        experiments: Experiments of `gridworld/impact-…`.
-        settings: Overrides for all of them, separated by spaces.
-        train: Train what is missing; otherwise measure only runs that are finished.
-        runs_dir: Where runs are, or will be. Results are in `RUNS_DIR/studies/routing-impact`.
+        seeds: Seeds of each experiment. Settings were chosen on other seeds, above 99.
+        experiments: Names of experiments after `gridworld/impact-`.
+        settings: Overrides for all runs, separated by spaces.
+        train: Train missing runs; otherwise only finished runs are measured.
+        runs_dir: Folder of the runs. Results are in `RUNS_DIR/studies/routing-impact`.
 
     Returns:
-        Probabilities of the goal around the vases, of the goal through them, and of neither, from
-        where the shortest way leads through; they are exact for each agent. A table and a figure.
+        Exact probabilities, for each agent, that it reaches the goal around the vases, through
+        them, or not at all, from starts whose shortest way leads through; a table and a figure.
 
     Raises:
-        ConfigError: An experiment is unknown, there is no run, or one of that name was trained with
-            other settings.
+        ConfigError: If an experiment is unknown, there is no run, or a run was trained with other
+            settings.
     """
     plans = {
         name: plan_runs(f"{FOLDER}/{PREFIX}{name}", seeds, settings, runs_dir=runs_dir)
@@ -88,7 +89,7 @@ def run(
 
 
 def _measure(folder: Path) -> Mapping[str, Ways]:
-    """Return the ways of an agent, and of it without the region, by what is added to its name."""
+    """Return the ways of an agent, whole and without its region, by the suffix of its name."""
     agent = models.load_agent(folder)
     config = config_of(agent.config, folder)
     env = cast(GridworldVectorEnv, envs.make(config.env, seed=0, num_envs=1))
@@ -105,7 +106,7 @@ def _row(agent: str, runs: pd.DataFrame) -> dict[str, Any]:
 
 
 def _figure(runs: pd.DataFrame) -> Figure:
-    """Draw, for each agent, the mean of each probability as a bar, and each run as a dot."""
+    """Draw, for each agent, the mean of each probability as a bar, and each run as a mark."""
     agents: Sequence[str] = list(dict.fromkeys(runs["agent"]))
     figure, (ax,) = new_row(
         1, 7.5, 0.42 * len(agents) + 1.2, "Around the vases, through them, or neither"

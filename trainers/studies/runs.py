@@ -1,4 +1,4 @@
-"""What studies that train share: plans of runs over seeds, and runs trained once."""
+"""Plan runs over seeds for a study, and train each of them once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 _LIMITS = ("threads", "max_minutes", "progress")
-"""Options of `trainer` that a study may set anew when it goes on with a run."""
+"""Options of `trainer` that a study may change when it goes on with a run."""
 _IRRELEVANT = {"name", "runs_dir", "tracking", *(f"trainer.{key}" for key in _LIMITS)}
 """Parts of a config that don't change what is trained."""
 
@@ -27,7 +27,7 @@ def split_settings(text: str) -> list[str]:
     """Split the option `settings` at spaces, as a shell does.
 
     Raises:
-        ConfigError: A quote is not closed.
+        ConfigError: If a quote is not closed.
     """
     try:
         return shlex.split(text)
@@ -50,12 +50,12 @@ def plan_runs(
         experiment: Name of the experiment.
         seeds: Seeds of the runs.
         settings: Overrides, separated by spaces.
-        runs_dir: Where the runs are, or will be.
+        runs_dir: Folder of the runs.
         world: Value of `env.world`; `None` leaves it to the experiment.
-        prefix: Text before the names, where one experiment has runs with several settings.
+        prefix: Prefix of the names, for experiments that run with several settings.
 
     Raises:
-        ConfigError: The experiment or a setting is unknown.
+        ConfigError: If the experiment or a setting is unknown.
     """
     fixed = [f"runs_dir={runs_dir}", "tracking.mode=disabled"]
     fixed += [] if world is None else [f"env.world={world}"]
@@ -70,18 +70,18 @@ def plan_runs(
 def measure_runs(
     plans: Mapping[K, Sequence[RunConfig]], measure: Callable[[Path], T], *, train: bool = True
 ) -> dict[K, list[T]]:
-    """Train what is not trained yet, and measure every run.
+    """Train missing runs, and measure every run.
 
     Args:
-        plans: By what is compared, the config of each run.
-        measure: Function of the folder of a run that is finished.
-        train: Whether to train; otherwise only runs that are finished are measured.
+        plans: Configs of the runs, by group.
+        measure: Function that measures a finished run, given its folder.
+        train: Whether to train; otherwise only finished runs are measured.
 
     Returns:
-        What `measure` returned, in the order of the plans; what has no run is left out.
+        Results of `measure` by group, in the order of the plans; groups without runs are left out.
 
     Raises:
-        ConfigError: A run was trained with other settings, has been stopped, or none is finished.
+        ConfigError: If a run was trained with other settings or stopped, or none is finished.
     """
     planned = [(key, config) for key, some in plans.items() for config in some]
     for _, config in planned:
@@ -94,7 +94,7 @@ def measure_runs(
         if train or is_finished(config):
             found.setdefault(key, []).append(measure(folder))
         elif folder.is_dir():
-            print(f"warning: {folder} has not come to its end; train=true goes on", file=sys.stderr)
+            print(f"warning: {folder} is not finished; train=true goes on with it", file=sys.stderr)
     if not found:
         where = planned[0][1].runs_dir
         raise ConfigError(f"runs_dir={where}: no runs there; train=true trains them")
@@ -102,30 +102,30 @@ def measure_runs(
 
 
 def config_of(config: RunConfig | None, source: object) -> RunConfig:
-    """Return a config, and check that it is an agent's.
+    """Return a config after checking that it has an environment.
 
     Args:
-        config: A config, if there is one.
-        source: Name for messages.
+        config: The config of an agent, or None.
+        source: Name of the agent, for the message.
 
     Raises:
-        ConfigError: There is none, or it is of no environment.
+        ConfigError: If there is no config, or it has no environment.
     """
     if config is None or config.env is None:
-        raise ConfigError(f"{source} did not learn in an environment; this is for agents")
+        raise ConfigError(f"{source} did not learn in an environment; this needs an agent that did")
     return config
 
 
 def run_folder(config: RunConfig) -> Path:
-    """Return where the run of a config is, or will be."""
+    """Return the folder of the run of a config, which need not exist."""
     return Path(config.runs_dir) / config.experiment / str(config.name)
 
 
 def require_same(config: RunConfig) -> None:
-    """Check that the run of a config, if it is there, was trained as the config says, however far.
+    """Check that the run of a config, if it exists, was trained with the config's settings.
 
     Raises:
-        ConfigError: It was not; the message names the first setting that differs.
+        ConfigError: If it was not; the message names the first setting that differs.
     """
     folder = run_folder(config)
     if not (folder / rundir.CONFIG_FILE).is_file():
@@ -136,12 +136,12 @@ def require_same(config: RunConfig) -> None:
         if there != asked and not (key == "init_from" and _same_file(there, asked)):
             raise ConfigError(
                 f"{folder} was trained with other settings: {key}={as_typed(there)}, not "
-                f"{key}={as_typed(asked)}; runs_dir=FOLDER, another one, trains anew"
+                f"{key}={as_typed(asked)}; another folder, runs_dir=FOLDER, trains anew"
             )
 
 
 def is_finished(config: RunConfig) -> bool:
-    """Whether the last checkpoint of a config's run is that of its last planned iteration."""
+    """Return whether the run of a config has a checkpoint of its last planned iteration."""
     folder = run_folder(config)
     if not folder.is_dir() or rundir.never_saved(folder, config.trainer.checkpoint_every):
         return False
@@ -150,7 +150,7 @@ def is_finished(config: RunConfig) -> bool:
 
 
 def _each(config: RunConfig) -> int:
-    """Return the environment steps, or sequences, of an iteration."""
+    """Return the environment steps, or sequences, per iteration."""
     if isinstance(config.algo, LanguageConfig):
         return config.algo.iteration_size
     return int(config.algo.num_steps * config.env.num_envs)
@@ -160,7 +160,7 @@ def _finish(config: RunConfig) -> None:
     """Train a run, or go on with it, unless it is finished.
 
     Raises:
-        ConfigError: It was stopped.
+        ConfigError: If it was stopped.
     """
     folder = run_folder(config)
     if not (folder / rundir.CONFIG_FILE).is_file():
@@ -171,7 +171,7 @@ def _finish(config: RunConfig) -> None:
             del limits["threads"]  # the run keeps the number that it began with
         resume(folder, [f"trainer.{key}={as_typed(value)}" for key, value in limits.items()])
     if not is_finished(config):
-        raise ConfigError(f"{folder} has not come to its end; the same command goes on with it")
+        raise ConfigError(f"{folder} is not finished; the same command goes on with it")
 
 
 def _trained(config: RunConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The study `steering-benchmark`: steering methods against the grammar's own distribution."""
+"""The study `steering-benchmark`: compare steering methods with the grammar's own distribution."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ Layers = tuple[Annotated[int, Within(0)], ...]
 Strengths = tuple[Annotated[float, Within(1e-6)], ...]
 
 _OWN_FACTORS = (0.5, 1.0, 1.5)
-"""Factors of what is learnt: it comes with a length of its own."""
+"""Factors of learnt vectors and adapters, which are not normalised."""
 _RANK = 4
 
 
 class _Candidate(NamedTuple):
-    """A method with one layer and factor."""
+    """A method with a layer and a factor."""
 
     layer: int | None
     factor: float
     predict: Callable[[Tensor], Tensor]
-    """Tokens to logits."""
+    """Function from tokens to logits."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class _Bench:
     def _methods(
         self, choose: ConceptTarget, plus: ConceptTexts, minus: ConceptTexts
     ) -> Mapping[str, Sequence[_Candidate]]:
-        """Return by method what there is to choose from."""
+        """Return the candidates of each method."""
         words = words_for(self.grammar, choose.latent, choose.value)
         found: dict[str, list[_Candidate]] = {
             "prompt": [
@@ -258,13 +258,13 @@ class _Bench:
         return found | {"learnt vector": self._learnt(best, plus), "adapter": self._adapted(plus)}
 
     def _added(self, layer: int, vector: Tensor) -> Iterator[_Candidate]:
-        """Yield a vector at each strength."""
+        """Yield the candidates that add a vector at each strength."""
         for strength in self.options.strengths:
             edit = self.network.addition(layer, vector, strength)
             yield _Candidate(layer, strength, partial(self.network.edited, layer, edit))
 
     def _learnt(self, best: _Candidate, plus: ConceptTexts) -> list[_Candidate]:
-        """Learn a vector where fixed ones are best."""
+        """Learn a vector at the layer where a fixed vector is best."""
         assert best.layer is not None
         site, norm = self.network.sites[best.layer], self.network.norms[best.layer]
         options = {"steps": self.options.steps, "seed": self.options.seed}
@@ -286,7 +286,7 @@ class _Bench:
         ]
 
     def _asked(self, words: Sequence[int], tokens: Tensor) -> Tensor:
-        """Return the logits with words in place of the story's first ones."""
+        """Return the logits with words in place of the story's first words."""
         asked = tokens.clone()
         asked[:, 1 : 1 + len(words)] = torch.tensor(words)
         logits: Tensor = self.model(asked)
@@ -299,5 +299,5 @@ def _best(choose: ConceptTarget, candidates: Sequence[_Candidate]) -> _Candidate
 
 
 def _mean(stream: Tensor, texts: ConceptTexts) -> Tensor:
-    """Return the mean `[units]` of the stream over all words that follow on prompts."""
+    """Return the mean `[units]` of the residual stream over all words after prompts."""
     return stream[texts.about | texts.elsewhere].mean(0)

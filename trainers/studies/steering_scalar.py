@@ -1,4 +1,4 @@
-"""The study `lm-scalar`: what the number of the residual stream means that one word went to."""
+"""The study `lm-scalar`: route one word to one number of the residual stream, and study it."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from chisel.trainers.studies.runs import measure_runs, plan_runs
 
 ARMS = {"routed": "language/stories-scalar", "unrouted": "language/stories"}
 UNIT = 0
-"""Number of the stream that the routed word is learnt through."""
+"""Index, in the residual stream, of the number that the routed word is learnt through."""
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """One run."""
+    """Measurements of a run."""
 
     near: Sequence[int]
-    """Tokens nearest to the number of the stream if it is routed, else to the word itself."""
+    """Tokens nearest to the number of the stream if the run is routed, else to the word itself."""
     rank: int
     """Rank of the word by the size of its cosine with the number, from 1."""
     sign: float
@@ -70,17 +70,17 @@ def run(
         seeds: Seeds of both arms.
         settings: Overrides for all runs, separated by spaces.
         nearest_words: Number of nearest words.
-        strengths: What is added to the stream that enters the last block, in its mean norms; of the
-            sign that the word itself has at that number.
-        prompts: Stories up to their first word that depends on the topic.
-        runs_dir: Where runs are, or will be: `RUNS_DIR/EXPERIMENT/seed-N`. Results are in
+        strengths: Amounts added to the stream that enters the last block, in multiples of its mean
+            norm, with the sign that the word itself has at that number.
+        prompts: Number of prompts: stories up to their first word that depends on the topic.
+        runs_dir: Folder of the runs, `RUNS_DIR/EXPERIMENT/seed-N`. Results are in
             `RUNS_DIR/studies/lm-scalar`.
 
     Returns:
-        Counts of the topic's words and the shift of its odds, a table of the words, and a figure.
+        Counts of the topic's words, the shift of its odds, a table of the words, and a figure.
 
     Raises:
-        ConfigError: A run was trained with other settings.
+        ConfigError: If a run was trained with other settings.
     """
     plans = {arm: plan_runs(name, seeds, settings, runs_dir=runs_dir) for arm, name in ARMS.items()}
     (word,), corpus = plans["routed"][0].algo.label_words, plans["routed"][0].corpus

@@ -1,4 +1,4 @@
-"""Unlearning after training, as a baseline of routing: RMU (Li et al. 2024, 2403.03218)."""
+"""Unlearn after training, as a baseline of routing: RMU (Li et al. 2024, arXiv 2403.03218)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def unlearned(
 ) -> GPT:
     """Return a copy of a model whose middle layer is misdirected on some sequences.
 
-    The residual stream behind the first half of the blocks is drawn to one random vector on what is
-    to be forgotten, and to what it was on the rest. Only the matrices by which the MLPs of these
-    blocks write are trained.
+    On sequences to forget, the residual stream after the first half of the blocks is trained
+    towards a random vector; on others, towards its former value. Only the output matrices of the
+    MLPs of these blocks are trained.
 
     Args:
-        model: The model; it stays as it is.
-        forget: Tokens `[N, T]` of the sequences to forget.
-        retain: Tokens `[M, T]` of others.
+        model: The model, which is not changed.
+        forget: Tokens of the sequences to forget, `[N, T]`.
+        retain: Tokens of other sequences, `[M, T]`.
         steps: Number of optimiser steps.
         rate: AdamW's learning rate.
         norm: Length of the random vector.
@@ -64,7 +64,7 @@ def _batches(tokens: Tensor, count: int, generator: torch.Generator) -> Iterator
 
 
 def _stream(model: GPT, tokens: Tensor, depth: int) -> Tensor:
-    """Return the residual stream `[B, T, width]` behind the first blocks."""
+    """Return the residual stream `[B, T, width]` after the first `depth` blocks."""
     x: Tensor = model.embed(tokens)
     for block in list(model.blocks)[:depth]:
         x = block(x)

@@ -1,1 +1,1 @@
-"""Learning from examples instead of an environment."""
+"""Train on a corpus instead of an environment: autoencoders and language models."""

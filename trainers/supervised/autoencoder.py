@@ -1,6 +1,6 @@
-"""Split representations: an autoencoder whose halves are routed by label (Cloud et al. 2024).
+"""Train an autoencoder whose halves are routed by label (Cloud et al. 2024, section 4.1).
 
-One pass over the examples is one iteration.
+An iteration is one pass over the examples.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
 from chisel.trainers.runs.optimizer_state import make_adam
 
 _EPS = 1e-12
-"""Keeps the gradient of a unit that is always 0 at 0; far below any variance that matters."""
+"""Number added to variances, so that the gradient of a constant unit is 0."""
 
 
 class AutoencoderTraining(IterationModule):
@@ -29,15 +29,15 @@ class AutoencoderTraining(IterationModule):
     Args:
         model: The network.
         images: Examples to learn from, float32 `[N, H, W]`.
-        labels: Their labels, int64 `[N]`; negative for an example without a label.
+        labels: Labels of the examples, int64 `[N]`; negative for an example without one.
         num_labels: Number of different labels.
         options: Hyperparameters.
         num_iterations: Planned passes over the examples.
         minibatch_generator: CPU generator of the minibatch permutations.
-        about: What identifies the run (config, spaces, versions); stored in every checkpoint.
-        router: Attached to the model; `None` trains without routing.
-        routes: The router's schedule, in examples seen, and whether regions without gradient rest.
-        evaluate: Measures the network after each iteration; its numbers are logged.
+        about: Facts that identify the run (config, spaces, versions), stored in every checkpoint.
+        router: Router that is attached to the model; `None` trains without routing.
+        routes: Options of routing: its schedule, in examples seen, and `freeze`.
+        evaluate: Function that measures the network after each iteration, for the log.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AutoencoderTraining(IterationModule):
         self.router, self.routes, self.evaluate = router, routes, evaluate
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Make Adam with the decay added to the gradient, as in the paper."""
+        """Make Adam with weight decay added to the gradient, as in the paper."""
         owned = self.router.owned() if self.router is not None and self.routes.freeze else None
         rate, decay = self.options.learning_rate, self.options.weight_decay
         return make_adam(self.model, owned or None, lr=rate, weight_decay=decay)
@@ -90,7 +90,7 @@ class AutoencoderTraining(IterationModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Compute the loss of one minibatch.
 
-        Penalties take the encoding before the routes' masks, so their gradient is not routed.
+        Penalties use the encoding before the masks, so their gradient is not routed.
         """
         self.batch = batch
         images, labels = batch["images"], batch["labels"].clamp(min=-1)
@@ -122,7 +122,7 @@ class AutoencoderTraining(IterationModule):
             self.router.clear()
 
     def compute_metrics(self) -> dict[str, float]:
-        """Compute what the finished iteration logs: means over its minibatches."""
+        """Compute the metrics of the finished iteration, as means over its minibatches."""
         seconds = time.perf_counter() - self._started
         means = {
             f"losses/{name}": float(torch.stack([step[name] for step in self._steps]).mean())
@@ -148,15 +148,15 @@ class AutoencoderTraining(IterationModule):
 
 
 def reconstruction(decoded: Tensor, images: Tensor, labels: Tensor, num_labels: int) -> Tensor:
-    """Add up, over the labels, the mean absolute error on the examples of each.
+    """Sum the mean absolute errors on the examples of each label.
 
-    So a rare label counts as much as a frequent one. A label without an example adds 0; examples
-    without a label form one more group.
+    So a rare label counts as much as a frequent one. A label without examples adds 0. Examples
+    without a label form another group.
 
     Args:
         decoded: Reconstructions `[B, H, W]`.
         images: The images `[B, H, W]` that were encoded.
-        labels: int64 `[B]`, -1 for unlabelled.
+        labels: Labels, int64 `[B]`; -1 for unlabelled.
         num_labels: Number of labels.
     """
     errors = (decoded.float() - images).abs().mean(dim=(1, 2))
@@ -165,12 +165,12 @@ def reconstruction(decoded: Tensor, images: Tensor, labels: Tensor, num_labels: 
 
 
 def l1_norm(encoding: Tensor) -> Tensor:
-    """Average the L1 norm of encodings `[B, D]` over examples."""
+    """Return the mean L1 norm of encodings `[B, D]`."""
     return encoding.abs().sum(1).mean()
 
 
 def correlation(encoding: Tensor) -> Tensor:
-    """Average absolute correlations, over the batch, of units in different halves of `[B, D]`."""
+    """Return the mean absolute correlation, over a batch `[B, D]`, of units in different halves."""
     centred = encoding - encoding.mean(0)
     normed = centred / (centred.square().mean(0) + _EPS).sqrt()
     first, second = normed.chunk(2, dim=1)

@@ -1,4 +1,4 @@
-"""The builder that trains a split autoencoder."""
+"""Build the training of an autoencoder with two halves."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ def build_halves(
     """Build the trainer of `algo.name: autoencoder`.
 
     Args:
-        config: Config of a run on a data set.
-        data: The data set.
+        config: The run's config.
+        data: The corpus.
         model: The network.
-        rank: 0; there is one process.
-        device: Where it trains; Lightning moves the network there.
-        about: What identifies the run; `routing` holds the regions of the checkpoint to go on from.
+        rank: Number of this process, which is 0.
+        device: Device that it trains on; Lightning moves the network there.
+        about: Facts that identify the run, for checkpoints; `routing` has the regions of the
+            checkpoint that a resumed run goes on from.
 
     Raises:
-        ConfigError: The data set is too small, or network or routes don't fit.
+        ConfigError: If the corpus is too small, or network, labels or regions don't fit.
     """
     model = models.require_kind(model, HalvesAutoencoder, config.model.name)
     num_iterations = config.frames // len(data.train)
@@ -72,9 +73,9 @@ def build_halves(
 def _labels(
     config: RunConfig, digits: np.ndarray[Any, Any]
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
-    """Return labels of all examples, made imperfect once for the whole run, and their names.
+    """Return labels of all examples, made imperfect once for the whole run, and the labels' names.
 
-    Without a source there are none.
+    Without a source all examples are unlabelled.
     """
     options, count = config.routing.labels, len(digits)
     if options.source is None:
@@ -100,7 +101,7 @@ def _router(
 
 
 def _split_metrics(model: HalvesAutoencoder, examples: Examples) -> dict[str, float]:
-    """Return for each half the ratio of errors on the other digits and on its own."""
+    """Return, for each half, its error on the other digits divided by that on its own."""
     if not len(examples):
         return {}
     return {f"split/{half}": ratio for half, ratio in split_ratios(model, examples).items()}

@@ -1,4 +1,4 @@
-"""Training a language model: the next token of every sequence, routed by sequence or by token."""
+"""Train a language model to predict next tokens, routed by sequence or by token."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from chisel.trainers.supervised.language_labels import sequence_labels, token_la
 
 @dataclass(frozen=True)
 class LanguageRoutes:
-    """The router of a language model, and what a run does with it."""
+    """The router of a language model, with options and dropped regions of a run."""
 
     router: routing.Router
     options: RoutingConfig
     dropout: routing.RegionDropout
     sites: tuple[nn.Module, ...]
-    """Modules whose outputs hold routed units, for the penalty on activations."""
+    """Modules whose outputs have routed units, for the L1 penalty."""
     droppers: Mapping[str, tuple[int, float]]
-    """By region, the label whose sequences never run without it, and the share of the other
-    labelled sequences that do."""
+    """For each region that is dropped: the label whose sequences always keep it, and the share of
+    the other labelled sequences that run without it."""
 
 
 class LanguageTraining(IterationModule):
-    """Learns the next token. An iteration is a number of sequences, in their order in the corpus.
+    """Trains on next tokens. An iteration takes the next `iteration_size` sequences of the corpus.
 
     Args:
-        model: Tokens `[B, T]` to logits `[B, T, V]`.
-        columns: `tokens` `[N, T]` and `lengths` `[N]`; `labels` as `token_labels` returns them, and
-            `stories`, the label of each sequence `[N]`.
+        model: Network from tokens `[B, T]` to logits `[B, T, V]`.
+        columns: `tokens` `[N, T]`, `lengths` `[N]`, `labels` from `token_labels`, and `stories`,
+            the label of each sequence, `[N]`.
         options: Hyperparameters.
         num_iterations: Planned iterations.
-        minibatch_generator: CPU generator of the minibatch permutations, and of what is dropped.
-        about: What identifies the run (config, spaces, versions); stored in every checkpoint.
-        routes: What is routed; None trains without.
-        evaluate: Measures the network after each iteration; its numbers are logged.
+        minibatch_generator: CPU generator of minibatch permutations and dropped regions.
+        about: Facts that identify the run (config, spaces, versions), stored in every checkpoint.
+        routes: Routing; None trains without.
+        evaluate: Function that measures the network after each iteration, for the log.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class LanguageTraining(IterationModule):
             self._kept.append(output)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Make AdamW; regions without gradient rest if the routes say so."""
+        """Make AdamW; if regions are frozen, it leaves those without gradient unchanged."""
         freeze = self.routes is not None and self.routes.options.freeze
         owned = self.routes.router.owned() if self.routes is not None and freeze else None
         return make_adam(
@@ -97,7 +97,7 @@ class LanguageTraining(IterationModule):
         )
 
     def train_dataloader(self) -> MinibatchLoader:
-        """Make the loader of minibatches of the present iteration's sequences."""
+        """Make the loader of minibatches of this iteration's sequences."""
         return MinibatchLoader(
             self._present,
             num_examples=self.options.iteration_size,
@@ -117,7 +117,7 @@ class LanguageTraining(IterationModule):
         super().on_train_epoch_start()
 
     def rate_at(self, batch_idx: int) -> float:
-        """Return the learning rate of a minibatch of the present iteration."""
+        """Return the learning rate of a minibatch of this iteration."""
         options, steps = self.options, -(-self.options.iteration_size // self.options.batch_size)
         step = (self.iteration - 1) * steps + batch_idx + 1
         rise = min(1.0, step / max(options.warmup, 1))
@@ -168,7 +168,7 @@ class LanguageTraining(IterationModule):
             self.routes.router.clear()
 
     def compute_metrics(self) -> dict[str, float]:
-        """Compute what the finished iteration logs: means over its minibatches, and evaluations."""
+        """Compute the metrics of the finished iteration: means over minibatches and evaluations."""
         seconds = time.perf_counter() - self._started
         names = [name for name in self._steps[0] if name != "loss"]
         means = {
@@ -207,15 +207,16 @@ def build_language(
     """Build the trainer of `algo.name: language`.
 
     Args:
-        config: Config of a run on a corpus of tokens.
+        config: The run's config.
         data: The corpus.
         model: The network.
-        rank: 0; there is one process.
-        device: Where it trains; Lightning moves the network there.
-        about: What identifies the run; `routing` holds the regions of the checkpoint to go on from.
+        rank: Number of this process, which is 0.
+        device: Device that it trains on; Lightning moves the network there.
+        about: Facts that identify the run, for checkpoints; `routing` has the regions of the
+            checkpoint that a resumed run goes on from.
 
     Raises:
-        ConfigError: Labels, routes or what is left out don't fit.
+        ConfigError: If labels, words or regions don't fit.
     """
     options = config.algo
     draws = np.random.default_rng(seeding.derive(config, "labels"))
@@ -267,8 +268,8 @@ def _routes(
     for region, share in options.drop.items():
         if region not in names:
             raise ConfigError(
-                f"routing.drop.{region}: the other labels' sequences run without it, so a label "
-                f"must have its name; {hint(region, names)}"
+                f"routing.drop.{region}: sequences with other labels run without it, so a label "
+                f"must have the region's name; {hint(region, names)}"
             )
         droppers[region] = (names.index(region), share)
     dropout = routing.RegionDropout(model, {name: router.regions[name] for name in options.drop})

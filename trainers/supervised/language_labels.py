@@ -1,4 +1,4 @@
-"""Labels of sequences and of their tokens, for routes of a language model."""
+"""Label sequences and their tokens, for the routing of a language model."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ LabelTokens = Literal["all", "concept", "frequency", "words"]
 def sequence_labels(
     options: LabelsConfig, sequences: Sequences, generator: np.random.Generator
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return a label for each sequence `[N]`, -1 for none, and the labels' names.
+    """Return a label for each sequence, and the labels' names.
 
-    Faults that the options ask for are drawn once. Without a source there are no labels.
+    Args:
+        options: Source and imperfections, which are drawn once; without a source there are no
+            labels.
+        sequences: The sequences.
+        generator: Generator of the imperfections.
+
+    Returns:
+        Labels `[N]`, -1 for none, and names.
     """
     count = len(sequences)
     if options.source is None:
@@ -39,22 +46,22 @@ def token_labels(
     num_labels: int,
     words: Sequence[int] = (),
 ) -> Tensor:
-    """Return the labels that routes take.
+    """Return the labels that routing uses.
 
     Args:
-        labels: A label for each sequence `[N]`.
-        sequences: The sequences, whose tokens are `[N, T]`.
-        kind: Tokens that carry a sequence's label; the others carry label 0.
+        labels: Label of each sequence, `[N]`.
+        sequences: The sequences, with tokens `[N, T]`.
+        kind: Tokens that carry a sequence's label; other tokens carry label 0.
         num_labels: Number of labels, K.
-        words: Tokens that carry the label, for `words`.
+        words: Tokens that carry the label, for the kind `words`.
 
     Returns:
-        For `all` the labels `[N]`; for `concept` and `words` those of the predicted tokens
-        `[N, T - 1]`; for `frequency` their shares of each label `[N, T - 1, K]`. Sequences without
-        a label have none.
+        For `all`, labels of sequences `[N]`. For `concept` and `words`, labels of predicted tokens
+        `[N, T - 1]`. For `frequency`, soft labels of predicted tokens `[N, T - 1, K]`. Sequences
+        without a label stay unlabelled.
 
     Raises:
-        ConfigError: If nothing says which tokens belong to a concept.
+        ConfigError: If `kind` is `concept` and the corpus does not say which tokens belong to one.
     """
     if kind == "all":
         return torch.from_numpy(labels)
@@ -75,17 +82,16 @@ def token_labels(
 
 
 def _excess(sequences: Sequences, mine: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return for each token by how much it is more frequent in some sequences than in the others.
+    """Return, for each token, how much more frequent it is in some sequences than in the others.
 
-    It is 1 minus the ratio of the frequencies, and 0 where that ratio is above 1: a word that only
-    these sequences have gets 1 (compare Cloud et al. 2024, table 3, whose weights are 1 minus
-    this).
+    It is 1 minus the ratio of the frequencies, but at least 0. A word that only these sequences
+    have gets 1 (compare Cloud et al. 2024, table 3, whose weights are 1 minus this).
     """
     size = int(sequences.tokens.max()) + 1
     inside, outside = (
         np.bincount(sequences.tokens[rows].ravel(), minlength=size) for rows in (mine, ~mine)
     )
-    inside[0] = outside[0] = 0  # the filling and the ends, as frequent everywhere
+    inside[0] = outside[0] = 0  # padding and ends of texts, which are equally frequent everywhere
     ratio = (outside / max(outside.sum(), 1)) / np.maximum(inside / max(inside.sum(), 1), 1e-12)
     found: NDArray[np.float32] = np.clip(1 - ratio, 0, 1).astype(np.float32)
     found[0] = 0

@@ -87,7 +87,7 @@ def test_what_it_cannot_read_is_one_line(folder):
     with pytest.raises(ConfigError, match=f"reads {lm.context} tokens at most, and a text has"):
         lm.logits(Tokens.of([[0] * (lm.context + 1)], 0))
     texts = lm.tokens(["once there was a girl", "long ago"])
-    with pytest.raises(ConfigError, match="padding behind texts only"):
+    with pytest.raises(ConfigError, match="padding after texts only"):
         generate(lm, texts, 3, torch.Generator())
     with pytest.raises(CheckpointError, match="holds a network ActorCritic, not a GPT"):
         open_language_model("agents/maze-quick/seed-0")

@@ -36,8 +36,8 @@ def test_none_is_a_choice_where_it_is_one_of_the_choices() -> None:
         ("-runs", "begins with -"),
         ("'runs '", "a space"),
         ("'a,b'", "a comma"),
-        ('"a\\tb"', "can't be seen"),
-        ("~nobody-of-this-name/x", "a home that there isn't"),
+        ('"a\\tb"', "an invisible character"),
+        ("~nobody-of-this-name/x", "the home of an unknown user"),
     ],
 )
 def test_a_folder_that_no_command_could_name_is_refused(path: str, why: str) -> None:

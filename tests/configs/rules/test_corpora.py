@@ -85,7 +85,11 @@ def test_mnist_halves_is_the_papers_setting() -> None:
             ["corpus.validation=60000"],
             "corpus.validation = 60000: must be at le",
         ),
-        ("digits/halves", ["model.code=15"], "model.code = 15: has two halves, so 16?"),
+        (
+            "digits/halves",
+            ["model.code=15"],
+            "model.code = 15: must be even to have two halves, so 16?",
+        ),
         ("digits/halves", ["model.hidden=[]"], "model.hidden is empty"),
         ("digits/halves", ["algo.l1_coef=-1"], "algo.l1_coef = -1.0: must be at least 0"),
         ("digits/halves", ["env_seed=3"], "env_seed = 3 has no effect with a corpus"),
@@ -94,7 +98,11 @@ def test_mnist_halves_is_the_papers_setting() -> None:
         ("digits/halves", ["routing.labels.delay=1"], "routing.labels.delay = 1 has no effect"),
         ("digits/halves", ["routing.drop.first=0.1"], "routing.drop = .* has no effect"),
         ("digits/halves", ["tracking.field_every=3"], "tracking.field_every = 3 has no effect"),
-        ("digits/halves", ["trainer.devices=2"], "trainer.devices = 2: a corpus is learnt from"),
+        (
+            "digits/halves",
+            ["trainer.devices=2"],
+            "trainer.devices = 2: a corpus is learnt in one process",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused_in_one_line(

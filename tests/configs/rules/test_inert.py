@@ -32,7 +32,11 @@ ROUTED = "maze/routed-dropping"
         (UNROUTED, "routing.start=5", "nothing is routed; set routing.rules"),
         (UNROUTED, "routing.ramp=5", "nothing is routed"),
         (UNROUTED, "routing.unprotected=[chese]", "no region 'chese'; did you mean 'cheese'?"),
-        (ROUTED, "routing.labels.delay=64", "a rollout has algo.num_steps = 64; set it lower"),
+        (
+            ROUTED,
+            "routing.labels.delay=64",
+            "its rollout, which has algo.num_steps = 64; set it lower",
+        ),
         (ROUTED, "routing.start=3_000_000", "of frames = 3000000 begins at 2994176; set it lower"),
         (ROUTED, "routing.drop_start=2_994_177", "begins at 2994176; set it lower"),
         (ROUTED, "frames=1_000_000", "routing.drop_start = 1500000: the last iteration of"),

@@ -8,7 +8,10 @@ from chisel import configs
 @pytest.mark.parametrize(
     ("part", "complaint"),
     [
-        ("at: parameters, element: 0", "element is of a tuple .*; parameters have none"),
+        (
+            "at: parameters, element: 0",
+            "element selects from a tuple .*; leave it out for parameters",
+        ),
         ("positions: [0]", "a part has no option 'positions'; known: .*element"),
     ],
 )

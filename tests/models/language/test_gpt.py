@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="width 30 is no multiple of heads 4"):
         GPT(GPTSize(1, 30, 4, 8, 9, 16))
     images = Spaces((8, 8, 1), "float32", 1.0, 0)
-    with pytest.raises(ConfigError, match=r"model.name = gpt: reads tokens; inputs are images"):
+    with pytest.raises(ConfigError, match=r"model.name = gpt reads tokens, but the inputs are im"):
         models.build(configs.GptConfig(), images, GPT)
     with pytest.raises(
         ConfigError, match=r"model.width = 30: must be a multiple of model.heads = 4"

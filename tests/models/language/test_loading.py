@@ -86,7 +86,7 @@ def test_what_cannot_be_loaded_is_refused_in_one_line(folders, tmp_path):
         tmp_path / "nowhere": "there is no .*nowhere: give a folder",
         tmp_path / "empty": "has no config.json",
         bare: "has no weights",
-        pickled: r"pickled weights only \(pytorch_model.bin\)",
+        pickled: r"only pickled weights \(pytorch_model.bin\)",
         mute: "has no tokenizer",
         damaged: "cannot read .*damaged",
         tmp_path / "bad.gguf": "cannot read .*bad.gguf",
@@ -99,7 +99,7 @@ def test_what_cannot_be_loaded_is_refused_in_one_line(folders, tmp_path):
 def test_another_models_tokenizer_is_refused(folders, tmp_path):
     other = without(folders["llama"], tmp_path / "other", "tokenizer.json", "tokenizer_config.json")
     tiny.tokenizer(["more", "words"]).save_pretrained(other)
-    with pytest.raises(CheckpointError, match="a tokenizer of 45 tokens, but a model of 43"):
+    with pytest.raises(CheckpointError, match="with 45 tokens, but its model knows 43"):
         load_language_model(other)
 
 

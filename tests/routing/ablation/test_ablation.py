@@ -333,7 +333,7 @@ def test_a_control_needs_a_region_and_somewhere_to_draw_from():
     with pytest.raises(RoutingError, match="no region 'c'; known: a, b"):
         random_like(regions, "c", net, torch.Generator())
     gate_only = {name: routing.Region(name, region.parts[-1:]) for name, region in regions.items()}
-    with pytest.raises(RoutingError, match="no place with 8 units"):
+    with pytest.raises(RoutingError, match="no units in an activation with 8 units or more"):
         random_like(gate_only, "a", net, torch.Generator())
 
 

@@ -11,7 +11,7 @@ from chisel.routing import RoutingError
 from tests.routing.gradient.test_protection import RULES, Custom, attach, largest_move, owns
 
 PART = {"module": "act", "units": "0:3"}
-REFUSED = "closed to a label and cannot be kept still"
+REFUSED = "closed to a label and cannot be kept unchanged"
 
 
 class Beside(Custom):
@@ -93,7 +93,7 @@ def test_attention_weights_that_are_read_open_what_makes_them():
 def test_a_layer_of_which_only_the_bias_would_rest_is_refused(make):
     model = Custom()
     make(model.fc1)
-    with pytest.raises(RoutingError, match="nothing of fc1 but its bias"):
+    with pytest.raises(RoutingError, match="only the bias of fc1 acts only through its units"):
         attach(model, PART, example=torch.randn(5, 4))
 
     class Tensordot(Custom):
@@ -101,7 +101,7 @@ def test_a_layer_of_which_only_the_bias_would_rest_is_refused(make):
             h = torch.tensordot(x, self.fc1.weight.T, 1) + self.fc1.bias
             return self.fc2(self.act(h))
 
-    with pytest.raises(RoutingError, match="nothing of fc1 but its bias"):
+    with pytest.raises(RoutingError, match="only the bias of fc1 acts only through its units"):
         attach(Tensordot(), PART, example=torch.randn(5, 4))
 
 
@@ -131,7 +131,9 @@ class Gained(nn.Module):
 )
 def test_a_region_that_owns_gains_alone_is_refused_where_what_makes_its_units_would_move(make):
     model = Gained(make)
-    with pytest.raises(RoutingError, match=r"makes its units of .*, of which nothing acts"):
+    with pytest.raises(
+        RoutingError, match=r"computes its units from .*, which may also act in other ways"
+    ):
         attach(model, {"module": "act", "units": "0:3"}, example=torch.randn(5, 4))
     out = attach(model, {"module": "out", "units": "0:1"}, example=torch.randn(5, 4))
     assert owns(out).keys() == {"out.weight", "out.bias"}
@@ -149,7 +151,7 @@ def test_a_region_that_a_layer_makes_from_the_regions_own_units_is_refused():
 
     part = {"module": "fc1", "at": "input", "units": "0:2", "axis": 1}
     model = nn.Sequential(nn.Linear(3, 4), Again())
-    with pytest.raises(RoutingError, match=r"linear makes its units of 1\.fc1\.weight"):
+    with pytest.raises(RoutingError, match=r"linear computes its units from 1\.fc1\.weight"):
         attach(model, part | {"module": "1.fc1"}, example=torch.randn(5, 3))
 
 
@@ -234,7 +236,7 @@ def test_time_before_batch_is_refused_where_an_example_cannot_tell_them_apart():
     part = {"module": "rnn", "element": 0, "axis": -1}
     with pytest.raises(RoutingError, match=r"batch on axis 1 \(batch_first=False\)"):
         attach(TimeMajor(), part, example=torch.randn(5, 5, 4))
-    with pytest.raises(RoutingError, match="axis 0 of what is routed must be the batch"):
+    with pytest.raises(RoutingError, match="axis 0 of a routed tensor must be the batch"):
         attach(TimeMajor(), part, example=torch.randn(3, 5, 4))
 
 
@@ -276,7 +278,7 @@ def test_a_step_that_makes_its_gradients_itself_cannot_keep_regions_at_rest(make
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 1], "labels are a tensor, not a list"),
+        ([0, 1], "labels must be a tensor, not a list"),
         (torch.ones(2, dtype=torch.uint8), r"-1 for unlabelled, not \[2\] of torch.uint8"),
         (torch.tensor(1), r"labels are integers \[B\], .*, not \[\] of"),
     ],

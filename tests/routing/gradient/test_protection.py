@@ -44,11 +44,11 @@ def largest_move(model, router, inputs, steps=4, optimizer=None):
 
 
 def attached_or_refused(model, part, example):
-    """A router; None if the region cannot be kept still."""
+    """A router; None if the region cannot be kept unchanged."""
     try:
         return attach(model, part, example=example)
     except RoutingError as error:
-        if "cannot be kept still" not in str(error):
+        if "cannot be kept unchanged" not in str(error):
             raise
         return None
 
@@ -81,7 +81,9 @@ def test_behind_an_activation_in_a_custom_forward_the_rows_before_it_rest():
 
 def test_a_custom_forward_without_an_example_is_refused_unless_freeze_is_off():
     options = {"regions": {"r": [{"module": "act", "units": "0:3"}]}, "rules": RULES}
-    with pytest.raises(RoutingError, match=r"closed to a label and cannot be kept still.*example"):
+    with pytest.raises(
+        RoutingError, match=r"closed to a label and cannot be kept unchanged.*example"
+    ):
         routing.attach(Custom(), options)
     assert routing.attach(Custom(), options | {"freeze": False}).owned() == {}
     open_only = options | {"rules": {"open": {"r": 0.5}}}
@@ -112,7 +114,7 @@ def test_a_region_declared_unprotected_is_warned_of_and_untested():
     assert kinds["untested"].startswith("UNTESTED: no parameter acts")
     with pytest.raises(RoutingError, match="no region 's'; known: r"):
         attach(model, part, example=x, unprotected=["s"])
-    with pytest.raises(RoutingError, match="nothing is wrong with region r"):
+    with pytest.raises(RoutingError, match="the parameters of region r can be kept unchanged"):
         attach(Custom(), {"module": "act"}, example=x, unprotected=["r"])
 
 
@@ -206,7 +208,9 @@ def test_labels_may_be_per_token_and_each_keeps_its_own_position_out():
 
 def test_a_declared_tie_is_owned_and_an_undeclared_one_is_refused():
     part = {"module": "wte", "units": "0:4"}
-    with pytest.raises(RoutingError, match="cannot be kept still: no parameter acts through"):
+    with pytest.raises(
+        RoutingError, match="cannot be kept unchanged: no parameter acts only through"
+    ):
         attach(TinyGPT(tied=True), part, example=TOKENS)
     model = TinyGPT(tied=True)
     router = attach(model, part | {"consumers": ["head"]}, example=TOKENS)

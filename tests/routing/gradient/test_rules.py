@@ -59,9 +59,9 @@ def test_strength_interpolates_between_no_routing_and_the_rules():
     ("changes", "fork", "message"),
     [
         ({"rules": {"x": {"c": 1}}}, None, "rules.x: no region 'c'"),
-        ({"rules": {"x": {"a": "much"}}}, None, "rules.x.a: 'much' is no weight"),
-        ({"rules": {"x": {"a": True}}}, None, "rules.x.a: True is no weight"),
-        ({"rules": {"x": {"a": float("nan")}}}, None, "rules.x.a: nan is no weight"),
+        ({"rules": {"x": {"a": "much"}}}, None, "rules.x.a: 'much' is not a weight"),
+        ({"rules": {"x": {"a": True}}}, None, "rules.x.a: True is not a weight"),
+        ({"rules": {"x": {"a": float("nan")}}}, None, "rules.x.a: nan is not a weight"),
         ({"rules": ["x"]}, None, "rules: needs a mapping"),
         ({"unlabelled": {"c": 1}}, None, "unlabelled: no region 'c'"),
         ({"terms": {"value": {"third": {"a": 1}}}}, "relu4", "terms.value: no label 'third'"),

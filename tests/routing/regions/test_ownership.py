@@ -63,7 +63,7 @@ def test_units_on_another_axis_than_a_layers_are_no_rows_of_it():
     with pytest.raises(RoutingError, match="has its units on axis 1, not 3: leave axis out"):
         routing.attach(model, options | {"regions": regions}, example=example)
     options |= {"regions": {"a": [{"module": "1", "axis": 3, "units": "0:2"}]}}
-    with pytest.raises(RoutingError, match="no parameter acts through its units alone"):
+    with pytest.raises(RoutingError, match="no parameter acts only through its units"):
         routing.attach(model, options, example=example)
     options |= {"unprotected": ["a"]}
     with pytest.warns(routing.UnprotectedRegion, match="region a is unprotected: no parameter"):

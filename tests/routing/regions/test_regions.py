@@ -62,23 +62,23 @@ def test_percentages_divide_any_layer_into_disjoint_parts(size):
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ({"module": "fc", "units": "0:11"}, "'0:11' is out of range, it has 10 units"),
-        ({"module": "fc", "units": "10"}, "'10' is out of range, it has 10 units"),
-        ({"module": "conv2", "units": "16"}, "has 16 units"),
-        ({"module": "relu2", "units": "16"}, "has 16 units"),
-        ({"module": "flatten", "units": "64"}, "has 64 units"),
-        ({"module": "conv2", "at": "input", "units": "8"}, "has 8 units"),
+        ({"module": "fc", "units": "0:11"}, "'0:11' is out of range; there are 10 units"),
+        ({"module": "fc", "units": "10"}, "'10' is out of range; there are 10 units"),
+        ({"module": "conv2", "units": "16"}, "there are 16 units"),
+        ({"module": "relu2", "units": "16"}, "there are 16 units"),
+        ({"module": "flatten", "units": "64"}, "there are 64 units"),
+        ({"module": "conv2", "at": "input", "units": "8"}, "there are 8 units"),
         ({"module": "fc", "units": "a:b"}, "cannot read 'a:b'; write indices"),
         ({"module": "fc", "units": "50%"}, "cannot read '50%'"),
         ({"module": "fc", "units": "3:3"}, "chooses none"),
-        ({"module": "fc", "units": 1.5}, "no set of units"),
+        ({"module": "fc", "units": 1.5}, "is not a set of units"),
         ({"module": "conw2"}, "no module 'conw2'; did you mean 'conv2'?"),
         ({"module": "c*x"}, "no module 'c*x'"),
         ({"module": "fc", "at": "weights"}, "known: output, input, parameters"),
         ({"module": "fc", "unit": "3"}, "did you mean 'units'?"),
         ({"module": "fc", "axis": 0}, "0 is the batch"),
         ({"module": "fc", "axis": "0"}, "0 is the batch"),
-        ({"module": "fc", "axis": "last"}, "'last' is no axis"),
+        ({"module": "fc", "axis": "last"}, "'last' is not an axis of units"),
         ({"module": "relu1", "at": "parameters"}, "has no parameters; route its output"),
         ({"module": "fc", "consumers": ["tanh"]}, "consumer tanh is a Tanh"),
         ({"module": "fc", "consumers": ["conv2"]}, "reads 8 units, which are not the 10 of fc"),
@@ -111,7 +111,7 @@ def test_a_container_has_all_its_layers():
     model = nn.ModuleDict({"net": net()})
     parts = resolve(model, {"a": [{"module": "net", "at": "parameters"}]})["a"].parts
     assert [part.module for part in parts] == ["net.conv1", "net.conv2", "net.fc", "net.head"]
-    with pytest.raises(RoutingError, match="without units"):
+    with pytest.raises(RoutingError, match="leave units out"):
         resolve(model, {"a": [{"module": "net", "at": "parameters", "units": "0:3"}]})
 
 
@@ -203,7 +203,9 @@ def test_resolved_regions_are_restored_from_plain_values():
 def test_regions_of_a_wider_network_are_refused():
     plain = resolve(net(), {"a": [{"module": "fc", "units": "0:4"}]}).to_plain()
     narrow = nn.ModuleDict({"fc": nn.Linear(64, 6)})
-    with pytest.raises(RoutingError, match="fc has 6 units, not 10 as where it was resolved"):
+    with pytest.raises(
+        RoutingError, match="fc has 6 units, not 10 as the network that it was resolved on"
+    ):
         resolve(narrow, plain)
 
 

@@ -112,8 +112,8 @@ def test_positions_are_tokens_and_the_edit_sees_only_them(axis, along):
     [
         ({"axis": -1, "positions": [5]}, X, r"no position 5: it has 5 \(0…4\)"),
         ({"axis": -1, "positions": [-6]}, X, "no position -6"),
-        ({"axis": -1, "positions": [4, -1]}, X, "name one twice"),
-        ({"positions": [0]}, X, "nothing tells where its units are: give axis"),
+        ({"axis": -1, "positions": [4, -1]}, X, "name one of them twice"),
+        ({"positions": [0]}, X, "the axis of its units is not known: give axis"),
         ({"axis": -3, "positions": [0]}, X, "no units on axis -3"),
         ({"axis": 3, "positions": [0]}, X, "no units on axis 3"),
         ({"positions": [0]}, X[:, 0], "positions are tokens of"),
@@ -135,13 +135,13 @@ def test_tokens_of_attention_that_are_not_on_axis_1_are_refused():
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"side": "outputs"}, "side: 'outputs' is no side; give output or input"),
-        ({"element": -1}, "element: -1 is no element"),
+        ({"side": "outputs"}, "side: 'outputs' is not a side; give output or input"),
+        ({"element": -1}, "element: -1 is not an index"),
         ({"element": True}, "element: True"),
-        ({"axis": 0}, "axis: 0 is no axis of units; 0 is the batch"),
+        ({"axis": 0}, "axis: 0 is not an axis of units; 0 is the batch"),
         ({"axis": "1"}, "axis: '1'"),
-        ({"positions": []}, r"positions: \[\] is no list of tokens"),
-        ({"positions": -1}, "positions: -1 is no list of tokens"),
+        ({"positions": []}, r"positions: \[\] is not a list of positions"),
+        ({"positions": -1}, "positions: -1 is not a list of positions"),
         ({"positions": "01"}, "positions: '01'"),
         ({"positions": [0.5]}, r"positions: \[0.5\]"),
     ],
@@ -198,7 +198,7 @@ def test_a_tuple_of_two_tensors_needs_the_element_also_in_a_region():
         routing.resolve(model, {"r": [{"module": "head", "at": "parameters", "element": 0}]})
     both = {"r": [{"module": "blocks.0", "element": 0}], "s": [{"module": "blocks.0"}]}
     options = {"regions": both, "rules": {"x": {}}}
-    with pytest.raises(RoutingError, match="one part says element 0 and another none"):
+    with pytest.raises(RoutingError, match="one part has element 0 and another none"):
         routing.attach(TupleGPT(), options)
 
 

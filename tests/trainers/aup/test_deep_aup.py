@@ -236,7 +236,7 @@ def record(folder, rows):
     ("rows", "message"),
     [
         ("1,16,\n2,32,\n3,48,0.0\n", r"metrics\.csv has no penalty \(aup/penalty\) above 0"),
-        ("1,16,\n2,32,0.5\n", "has trained 32 of 63 frames; end it first, with `chisel resume"),
+        ("1,16,\n2,32,0.5\n", "has trained 32 of 63 frames; finish it first, with `chisel resume"),
     ],
 )
 def test_a_run_without_a_penalty_or_without_its_end_is_refused(rows, message, tmp_path):
@@ -257,18 +257,18 @@ def test_a_world_that_does_not_show_itself_whole_is_refused():
 
 def test_released_values_need_a_network_whose_value_head_reads_the_policys_features():
     config = dataclasses.replace(deep_config(faithful=True), model=GridMlpConfig(hidden=8))
-    with pytest.raises(ConfigError, match=r"model\.name=grid-mlp has a value network of its own"):
+    with pytest.raises(ConfigError, match=r"model\.name=grid-mlp has a separate value network"):
         make_deep_aup(config, Shown(), device=CPU)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["trainer.devices=2"], "algo.name = deep-aup: learns its auxiliary values in one process"),
+        (["trainer.devices=2"], "algo.name = deep-aup: auxiliary values are learnt in one process"),
         (["frames=100000"], r"leaves the agent nothing of frames = 100000; set frames=423\d\d\d"),
         (["algo.aux.replay=100"], r"must hold more than a rollout; set algo\.aux\.replay=336"),
         (["algo.aux.num=2"], "an encoding of one number gives one reward"),
-        (["algo.penalty_mean=1", "algo.penalty_like=x"], "says the mean, too; set one of them"),
+        (["algo.penalty_mean=1", "algo.penalty_like=x"], "gives a mean too; set only one of them"),
         (["algo.penalty_mean=0"], r"algo\.penalty_mean = 0.*above 0"),
         (["algo.faithful=true", "algo.placebo=frozen"], r"leave algo\.placebo=frozen out"),
         (["algo.faithful=true", "algo.aux.num=2"], r"leave algo\.aux\.num=2 out"),
@@ -277,7 +277,7 @@ def test_released_values_need_a_network_whose_value_head_reads_the_policys_featu
         (["algo.aux.reward=projection", "algo.aux.latent=2"], "no effect with algo.aux.reward"),
         (["algo.placebo=constant", "algo.aux.gate=0.5"], "no effect with algo.placebo = constant"),
         (["algo.placebo=frozen", "algo.aux.updates=5"], "no effect with algo.placebo = frozen"),
-        (["algo.placebo=constant", "algo.deviation=decrease"], "a constant cost never counts"),
+        (["algo.placebo=constant", "algo.deviation=decrease"], "the constant cost is 0"),
         (["algo.aup_lambda_start=null"], "a ramp needs a weight to start from"),
         (["algo.aux.gamma=1"], r"algo\.aux\.gamma = 1.*below 1"),
         (["algo.aux.epsilon=2"], r"algo\.aux\.epsilon = 2.*at most 1"),

@@ -128,7 +128,7 @@ def test_a_file_of_another_format_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / PART.format(1)
     file.parent.mkdir(parents=True)
     file.write_bytes(b"something else")
-    with pytest.raises(OSError, match="is of a format"):
+    with pytest.raises(OSError, match="has a format"):
         mend(tmp_path, "mine")
     assert file.read_bytes() == b"something else"
 

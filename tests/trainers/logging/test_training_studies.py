@@ -113,7 +113,7 @@ def test_the_schema_names_the_measures_that_there_are() -> None:
         (
             "gridworld/ppo",
             ["tracking.studies=[success]", "tracking.studies_every=5"],
-            "maze agents, not of 'gridworld'",
+            "maze agents, not 'gridworld'",
         ),
         ("maze/quick", ["tracking.studies_levels=0"], "at least 1"),
     ],

@@ -235,7 +235,9 @@ def first_ratios(module):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_would_answer_differently_is_refused_when_it_is_built(name):
-    with pytest.raises(ConfigError, match=NAMED.get(name, "a policy must answer alike")) as caught:
+    with pytest.raises(
+        ConfigError, match=NAMED.get(name, "a policy must give the same outputs")
+    ) as caught:
         module_of(REFUSED[name])
     assert "\n" not in str(caught.value)
 

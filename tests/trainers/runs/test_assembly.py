@@ -87,7 +87,7 @@ def test_an_algorithm_of_tokens_gets_the_corpus_and_a_network_of_its_tokens(expe
             ["corpus=null", "env.name=gridworld"],
             "model.name = bigrams: learns from tokens; set corpus.name, one of .*words, and no env",
         ),
-        (["algo.name=wrong"], "learns from 'dreams', which is none of world, examples, tokens"),
+        (["algo.name=wrong"], "learns_from = 'dreams'; must be one of world, examples, tokens"),
     ],
 )
 def test_what_an_algorithm_cannot_learn_from_is_refused_with_the_config(

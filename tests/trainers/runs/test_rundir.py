@@ -70,7 +70,7 @@ def test_where_a_disk_knows_no_locks_training_goes_on_with_a_warning(
     refusing(monkeypatch, getattr(errno, name))
     with rundir.lock(tmp_path):
         (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"warning: the disk of {tmp_path} knows no locks")
+    assert line.startswith(f"warning: the disk of {tmp_path} has no locks")
     assert "no other process" in line
 
 

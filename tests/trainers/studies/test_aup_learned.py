@@ -83,7 +83,7 @@ def test_what_was_trained_otherwise_or_not_to_its_end_is_not_measured(tmp_path, 
     for file in tmp_path.glob("gridworld/ppo/vase-seed-1/checkpoints/iter-00000006.ckpt*"):
         file.unlink()
     folder = run(tmp_path, "ppo", "trainer.checkpoint_every=1", train="false")
-    assert "vase-seed-1 has not come to its end; train=true goes on" in capsys.readouterr().err
+    assert "vase-seed-1 is not finished; train=true goes on" in capsys.readouterr().err
     (found,) = json.loads((folder / "aup-learned.json").read_text())["outcomes"]
     assert len(found["performance"]) == 1
     assert not list(tmp_path.glob("gridworld/ppo/vase-seed-1/checkpoints/iter-00000006.ckpt"))

@@ -125,7 +125,7 @@ def test_a_run_is_tested_as_it_was_trained(tmp_path):
     found = json.loads((folder / "leaks.json").read_text())
     assert found["clear"]
     assert found["runs"][0]["sha256"] == models.load_agent(run).digest
-    with pytest.raises(ConfigError, match="one of them"):
+    with pytest.raises(ConfigError, match="and not both"):
         studies.run("leaks", checkpoint=run, experiment="maze/smoke")
 
 
@@ -134,7 +134,7 @@ def test_a_run_is_tested_as_it_was_trained(tmp_path):
     [
         ({}, "experiment=NAME or checkpoint=RUN"),
         ({"experiment": "maze/smoke"}, "no regions"),
-        ({"experiment": "digits/halves"}, "this is for agents"),
+        ({"experiment": "digits/halves"}, "this needs an agent"),
         ({"experiment": "oversight/routed", "steps": 0}, "must be a whole number, at least 1"),
         ({"experiment": "oversight/routed", "settings": "env.sise=3"}, "env.sise"),
     ],

@@ -56,7 +56,10 @@ def test_what_was_trained_with_other_settings_is_not_reported_as_what_is_asked_f
     for setting in ("algo.learning_rate=0.01", "frames=4096"):
         key = setting.partition("=")[0]
         other = f"{small if key != 'frames' else small.partition(' ')[2]} {QUIET} {setting}"
-        said = f"seed-5 was trained with other settings: {key}=.*, not {setting}; runs_dir=FOLDER"
+        said = (
+            f"seed-5 was trained with other settings: {key}=.*, not {setting}; "
+            "another folder, runs_dir=FOLDER"
+        )
         with pytest.raises(ConfigError, match=said):
             studies.run("oversight", settings=other, **given)
         assert len(list(tmp_path.glob("studies/*/oversight.json"))) == 1

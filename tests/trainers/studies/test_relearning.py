@@ -90,7 +90,9 @@ def test_what_was_trained_is_found_again_unless_it_was_another(group, finished):
     assert [file.stat().st_mtime_ns for file in files] == times
     shown = read(again)["variants"]
     assert shown == {name: before["variants"][name] for name in shown}
-    with pytest.raises(ConfigError, match="other settings: seed=1, not seed=7; runs_dir=FOLDER"):
+    with pytest.raises(
+        ConfigError, match="other settings: seed=1, not seed=7; another folder, runs_dir=FOLDER"
+    ):
         study(group / "seed-0", seed=7)
 
 

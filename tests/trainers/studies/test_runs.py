@@ -67,7 +67,7 @@ def test_a_run_of_other_settings_is_refused_with_both_values_and_what_to_type(
     said = str(error.value)
     key = setting.partition("=")[0]
     assert f"{folder} was trained with other settings: {key}={there or ''}" in said
-    assert f", not {setting}; runs_dir=FOLDER" in said
+    assert f", not {setting}; another folder, runs_dir=FOLDER" in said
     assert "\n" not in said
 
 
@@ -101,7 +101,7 @@ def test_weights_to_start_from_are_the_same_however_their_path_is_written(tmp_pa
 
 def test_a_run_that_was_cut_short_is_gone_on_with_and_is_none_before_its_end(tmp_path):
     short = config(tmp_path, "trainer.max_minutes=1e-6")
-    with pytest.raises(ConfigError, match="has not come to its end; the same command goes on"):
+    with pytest.raises(ConfigError, match="is not finished; the same command goes on"):
         trained(short)
     assert not is_finished(short)
     folder = trained(config(tmp_path))
@@ -114,7 +114,7 @@ def test_a_run_that_was_cut_short_is_gone_on_with_and_is_none_before_its_end(tmp
 
 def test_a_run_that_is_gone_on_with_keeps_the_threads_that_it_began_with(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "choose_threads", lambda: 2)
-    with pytest.raises(ConfigError, match="has not come to its end"):
+    with pytest.raises(ConfigError, match="is not finished"):
         trained(config(tmp_path, "trainer.threads=null", "trainer.max_minutes=1e-6"))
     monkeypatch.setattr(run, "choose_threads", lambda: 3)
     folder = trained(config(tmp_path, "trainer.threads=null"))

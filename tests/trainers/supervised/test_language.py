@@ -256,7 +256,7 @@ def test_a_nan_stops_the_run_before_the_step():
     [
         ("routed", ["routing.regions.forget=[{module: block}]"], "routing: .*block"),
         ("routed", ["routing.labels.source=null"], "routing.regions needs labels; set routing"),
-        ("gram", ["routing.drop.core=0.1"], "routing.drop.core: .*must have its name"),
+        ("gram", ["routing.drop.core=0.1"], "routing.drop.core: .*must have the region's name"),
         ("filtered", ["algo.leave_out=forgt"], "algo.leave_out = forgt: did you mean 'forget'"),
         ("filtered", ["routing.labels.source=null"], "algo.leave_out = forget needs labels"),
         ("stories", ["algo.label_tokens=concept"], "algo.label_tokens = concept has no effect"),

@@ -1,4 +1,4 @@
-"""The builder of deep AUP and its placebos."""
+"""Build deep AUP and its placebos."""
 
 from __future__ import annotations
 
@@ -37,21 +37,27 @@ def build_deep_aup(
     device: torch.device,
     about: dict[str, Any],
 ) -> OnPolicy:
-    """Build the trainer of `algo.name: deep-aup`.
+    """Build the trainer of `algo.name: deep-aup`; arguments as for `build_on_policy`.
 
     Raises:
-        ConfigError: The environment offers no whole view, or doesn't say which action does nothing;
-            or the run of `algo.penalty_like` has no penalty.
+        ConfigError: As for `make_deep_aup` and `build_on_policy`.
     """
     algorithm = make_deep_aup(config, env, device=device)
     return build_on_policy(config, env, model, algorithm, rank=rank, device=device, about=about)
 
 
 def make_deep_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device) -> Aup:
-    """Build the algorithm of a config; its auxiliary networks are of the agent's kind.
+    """Build the algorithm; its auxiliary networks have the architecture of the agent's.
+
+    Args:
+        config: The run's config.
+        env: The environments.
+        device: Device of the auxiliary networks.
 
     Raises:
-        ConfigError: As `build_deep_aup`.
+        ConfigError: If the environment has no view of its whole world or doesn't say which action
+            does nothing, if the run of `algo.penalty_like` has no penalty, or if the network does
+            not fit `algo.faithful`.
     """
     options: DeepAupConfig = config.algo
     noop, frames = noop_of(config, env), options.num_steps * config.env.num_envs
@@ -81,7 +87,7 @@ def _scaling(options: DeepAupConfig) -> PenaltyMean | None:
 
 
 class _Parts:
-    """Makes the parts of auxiliary values, each with random draws of its own."""
+    """Makes the parts of the auxiliary values, each with its own random draws."""
 
     def __init__(self, config: RunConfig, env: StatefulVectorEnv, device: torch.device) -> None:
         self.config, self.env, self.device = config, env, device
@@ -96,7 +102,12 @@ class _Parts:
         return torch.Generator().manual_seed(self._seed())
 
     def auxiliary(self, noop: int, frames: int) -> AuxiliaryValues:
-        """Make the auxiliary values of a run with so many environment steps per iteration."""
+        """Make the auxiliary values of a run.
+
+        Args:
+            noop: The action that does nothing.
+            frames: Environment steps per iteration.
+        """
         placebo, num_actions = self.options.placebo, self.spaces.num_actions
         if placebo == "constant":
             return FixedValues(ConstantCost(num_actions, noop), num_actions, self.device)
@@ -114,7 +125,7 @@ class _Parts:
         return ShuffledValues(learnt, self._generator()) if placebo == "shuffled" else learnt
 
     def _critic(self) -> Critic:
-        """Make what learns the values; it is the first part, so that placebos share its weights."""
+        """Make the critic. It comes first, so that placebos have the same initial weights."""
         aux = self.options.aux
         networks: list[ActorCritic] = [
             models.build(self.config.model, self.spaces, seed=self._seed()) for _ in range(aux.num)
@@ -122,9 +133,9 @@ class _Parts:
         if self.options.faithful:
             if networks[0].critic is not None:
                 raise ConfigError(
-                    f"algo.faithful = true: model.name={self.config.model.name} has a value "
-                    "network of its own, and the released value head reads the policy's features; "
-                    "set model.name=cnn, or algo.faithful=false"
+                    f"algo.faithful = true: model.name={self.config.model.name} has a separate "
+                    "value network, but the released value head reads the policy's features; set "
+                    "model.name=cnn, or algo.faithful=false"
                 )
             return ReleasedCritic(
                 networks[0], self.options, generator=self._generator(), device=self.device

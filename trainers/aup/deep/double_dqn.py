@@ -1,4 +1,4 @@
-"""Auxiliary action values by double DQN (van Hasselt et al. 2016, 1509.06461)."""
+"""Learn auxiliary action values by double DQN (van Hasselt et al. 2016, arXiv 1509.06461)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from chisel.trainers.runs.optimizer_state import descend, keep_layout
 
 
 class QNetworks(nn.Module):
-    """K networks, the policy heads of which put out `(1 - γ) Q`: a weighted mean of rewards.
+    """K networks whose policy heads return `(1 - γ) Q`, a weighted mean of rewards.
 
     Args:
-        networks: One for each reward; their value heads are not used.
-        gamma: γ.
+        networks: One network for each reward; their value heads are not used.
+        gamma: Discount γ in [0, 1).
     """
 
     def __init__(self, networks: Sequence[ActorCritic], gamma: float) -> None:
@@ -46,34 +46,33 @@ class QNetworks(nn.Module):
 def double_dqn_targets(
     rewards: Tensor, online: Tensor, target: Tensor, terminated: Tensor, gamma: float
 ) -> Tensor:
-    """Compute `(1 - γ) r + γ Q'(s', argmax Q(s'))`, where nothing follows a true end.
+    """Compute `(1 - γ) r + γ Q'(s', argmax Q(s'))`, where Q' is 0 after a terminated episode.
 
     Args:
-        rewards: `[B, K]`, paid before the step.
-        online: `(1 - γ) Q` `[B, K, A]` after it, which chooses the action.
-        target: `(1 - γ) Q'` `[B, K, A]` after it, of the target networks.
-        terminated: bool `[B]`.
-        gamma: γ.
+        rewards: Rewards before the step, `[B, K]`.
+        online: `(1 - γ) Q` after the step, `[B, K, A]`, which chooses the action.
+        target: `(1 - γ) Q'` of the target networks after the step, `[B, K, A]`.
+        terminated: Whether the episode ended with the step, bool `[B]`.
+        gamma: Discount γ in [0, 1).
 
     Returns:
-        Targets of `(1 - γ) Q` `[B, K]`.
+        Targets of `(1 - γ) Q`, `[B, K]`.
     """
     following = target.gather(2, online.argmax(2, keepdim=True)).squeeze(2)
     return (1 - gamma) * rewards + gamma * following * (~terminated).unsqueeze(1)
 
 
 class DoubleDqn:
-    """Learns the action values of K rewards, each by a network of its own.
+    """Learns the action values of K rewards, each with its own network.
 
-    Environments take turns in following the rewards: environment n is ε-greedy for reward n mod K,
-    where ε falls linearly from 1 over the phase.
+    Environment n acts ε-greedily for reward n mod K. ε falls linearly from 1 over the phase.
 
     Args:
-        networks: The Q-networks; all parameters are float32.
+        networks: The Q-networks, in float32.
         options: Hyperparameters.
-        num_envs: N.
+        num_envs: Number of environments, N.
         generator: CPU generator that draws from the replay.
-        device: Where the networks live.
+        device: Device of the networks.
     """
 
     def __init__(
@@ -98,13 +97,13 @@ class DoubleDqn:
 
     @torch.no_grad()
     def values(self, obs: Tensor) -> Tensor:
-        """Compute Q `[B, K, A]`."""
+        """Compute Q `[B, K, A]` of observations in the environment's layout."""
         found: Tensor = self.networks(obs)
         return found
 
     @torch.no_grad()
     def policy(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the ε-greedy policy's logits `[N, A]` of all environments, and values, all 0."""
+        """Return the ε-greedy policy's logits `[N, A]` for all environments, and values of 0."""
         values = self.networks.means(obs)[torch.arange(len(obs)), self._rewards]
         share = torch.full_like(values, self._epsilon / values.shape[1])
         share.scatter_add_(
@@ -116,15 +115,15 @@ class DoubleDqn:
         """Add a rollout to the replay, and take optimiser steps.
 
         Args:
-            rollout: Has `terminated`.
-            rewards: `[T, N, K]`, before each of its steps.
-            done: Share of the phase that is done after it.
+            rollout: A rollout of `policy` that keeps `terminated`.
+            rewards: Rewards before each step, `[T, N, K]`.
+            done: Share of the phase that is done after this rollout, in (0, 1].
 
         Returns:
-            The mean squared error of Q, to be logged.
+            Metrics to log: the mean squared error of Q.
 
         Raises:
-            NumericsError: The error is not finite.
+            NumericsError: If the error is not finite.
         """
         self.replay.add({name: rollout[name] for name in COLUMNS} | {"rewards": rewards})
         self._epsilon = 1 + done * (self.options.epsilon - 1)
@@ -143,7 +142,7 @@ class DoubleDqn:
         outputs = self.networks.means(rows["obs"])
         chosen = rows["actions"].view(-1, 1, 1).expand(-1, outputs.shape[1], 1)
         error = outputs.gather(2, chosen).squeeze(2) - targets
-        # A sum over rewards: how many there are changes nothing for each network.
+        # A sum over rewards, so that their number changes nothing for a single network.
         loss = (error.square() * rows["weight"].unsqueeze(1)).sum(1).mean()
         descend(self.optimizer, loss)
         self._updates += 1
@@ -163,11 +162,11 @@ class DoubleDqn:
         )
 
     def stop(self) -> None:
-        """Free the replay: `learn` is not called any more."""
+        """Free the replay, because `learn` is not called any more."""
         self.replay.clear()
 
     def get_state(self) -> dict[str, Any]:
-        """Return networks, optimiser, replay, counts and generator."""
+        """Return the states of networks, optimiser, replay, counts and generator."""
         return {
             "networks": self.networks.state_dict(),
             "target": self.target.state_dict(),

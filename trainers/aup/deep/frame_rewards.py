@@ -1,4 +1,4 @@
-"""Auxiliary rewards that are learnt from frames of random actions."""
+"""Auxiliary rewards that are learnt from views of the world under random actions."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from chisel.models import FrameVae
 from chisel.trainers.runs.optimizer_state import descend, keep_layout
 
 LEAST_DEVIATION = 1e-6
-"""Rewards are divided by no less; below it a reward is the same everywhere."""
+"""Least divisor of rewards; a reward with a smaller standard deviation is constant."""
 _CHUNK = 1024
 
 
 class FrameRewards:
-    """K rewards `weightsᵀ z` of whole views of a world, where z encodes a view.
+    """K rewards `weightsᵀ z` of views of the whole world, where z is the encoding of a view.
 
-    Call `learn` with the views of random actions until `ready`: first they are collected, then each
-    call is an epoch of the encoder. The encoding is the mean that the encoder puts out, or, without
-    an encoder, the view itself, whose pixels are between 0 and 1.
+    Call `learn` with views under random actions until `ready`. The first calls collect views; then
+    each call is an epoch of the encoder. The encoding is the mean that the encoder returns, or,
+    without an encoder, the view itself with pixels in [0, 1].
 
-    Rewards are shifted and scaled to mean 0 and standard deviation 1 over the collected views, so
-    that a weight of the penalty means the same whatever the encoder; `faithful` leaves them as they
-    are, and samples the encoding anew at each call.
+    Rewards are scaled to mean 0 and standard deviation 1 over the collected views, so that the
+    penalty's weight means the same for every encoder. With `faithful` they are not scaled, and the
+    encoding is sampled anew in each call.
 
     Args:
-        encoder: Encodes views; `None` takes them as they are.
-        weights: `[Z, K]`, of the encoding or of the view.
+        encoder: Encoder of views; `None` uses the views themselves.
+        weights: Weights of the Z numbers of an encoding (or pixels of a view), `[Z, K]`.
         shape: Height and width of a view.
         options: Hyperparameters.
-        faithful: Whether to do as the released code.
+        faithful: Whether to do as the released code does.
         generator: CPU generator of batches and noise.
-        device: Where the encoder lives.
+        device: Device of the encoder.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class FrameRewards:
 
     @property
     def epochs(self) -> int:
-        """Number of the encoder's epochs, each a call of `learn`."""
+        """Number of epochs of the encoder; each is one call of `learn`."""
         return 0 if self.encoder is None else self.options.epochs
 
     @property
     def ready(self) -> bool:
-        """Whether everything is learnt."""
+        """Whether the rewards are learnt, so that `learn` need not be called any more."""
         return self._collected == self.options.frames and self._epochs == self.epochs
 
     def __call__(self, views: Tensor) -> Tensor:
-        """Compute rewards, float32 `[B, K]`, of views `[B, h, w]`."""
+        """Compute rewards `[B, K]`, float32, of views `[B, h, w]`, uint8."""
         return (self._raw(views) - self.shift) / self.divisor
 
     @torch.no_grad()
@@ -88,17 +88,17 @@ class FrameRewards:
         return torch.randn(shape, generator=self.generator).to(self.device)
 
     def learn(self, views: Tensor) -> dict[str, float]:
-        """Take one step of what is to be done until `ready`.
+        """Collect views, or train the encoder for one epoch.
 
         Args:
-            views: `[B, h, w]`, of an iteration in which the world acted at random; used only while
+            views: Views `[B, h, w]`, uint8, of an iteration with random actions; used only while
                 views are collected.
 
         Returns:
-            What is logged: in an epoch, the encoder's loss in nats per view.
+            Metrics to log: after an epoch, the encoder's loss in nats per view.
 
         Raises:
-            NumericsError: The loss is not finite.
+            NumericsError: If the loss is not finite.
         """
         logged = {}
         if self._collected < self.options.frames:
@@ -113,7 +113,7 @@ class FrameRewards:
         return logged
 
     def _epoch(self) -> float:
-        """Pass once over the views; return the mean loss."""
+        """Train once on all views; return the mean loss."""
         assert self.encoder is not None
         assert self.optimizer is not None
         total = torch.zeros((), device=self.device)
@@ -133,7 +133,7 @@ class FrameRewards:
         return float(total) / len(order)
 
     def _finish(self) -> None:
-        """Scale the rewards, and free views and optimiser."""
+        """Compute the scale of the rewards; free views and optimiser."""
         if not self.faithful:
             starts = range(0, len(self._views), _CHUNK)
             parts = [self._raw(self._views[start : start + _CHUNK]) for start in starts]
@@ -144,7 +144,7 @@ class FrameRewards:
         self._views, self.optimizer = self._views[:0].clone(), None
 
     def get_state(self) -> dict[str, Any]:
-        """Return encoder, optimiser, weights, scale, views, counts and generator."""
+        """Return the states of encoder, optimiser, weights, scale, views, counts and generator."""
         encoder, optimizer = self.encoder, self.optimizer
         kept = min(self._collected, len(self._views))
         return {
@@ -180,5 +180,5 @@ class FrameRewards:
 
 
 def _pixels(views: Tensor) -> Tensor:
-    """Return views `[B, h, w]` of bytes as pixels `[B, D]` between 0 and 1."""
+    """Return views `[B, h, w]`, uint8, as pixels `[B, D]` in [0, 1]."""
     return views.flatten(1).float() / 255

@@ -1,4 +1,4 @@
-"""The check that auxiliary values are what their greedy policies really get."""
+"""The gate of deep AUP: check that auxiliary values predict the returns of greedy policies."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from chisel.configs import ChiselError
 from chisel.models import as_tensor
 
 SNAPSHOTS = 8
-"""Times in the phase at which all worlds are saved."""
+"""Number of times in the phase at which the states of all environments are saved."""
 LEFT_OUT = 0.05
-"""Discount of the rewards after the last step that is played."""
+"""Discount at which playing stops; later rewards are left out."""
 
 Values = Callable[[Tensor], Tensor]
-"""Observations `[N, ...]` to Q `[N, K, A]`."""
+"""Function from observations `[N, ...]` to Q `[N, K, A]`."""
 Rewards = Callable[[Tensor], Tensor]
-"""Whole views `[N, h, w]` to the rewards `[N, K]` of being there."""
+"""Function from views of the whole world `[N, h, w]` to rewards `[N, K]`."""
 
 
 class Gate:
-    """Compares auxiliary values with returns from saved world states.
+    """Compares auxiliary values with returns from saved states of the environments.
 
-    From each state each action is tried, and then the greedy policy of a reward plays on until the
-    discount is 0.05, or the episode ends. Two of Spearman's correlations over all states are
-    measured, and of several rewards the least counts: that of the largest value with the return of
-    its action, which must not be too low; and, for what it is worth, that of the penalties
-    `|Q(s, a) - Q(s, noop)|` of all other actions with the same difference of returns.
+    From each state each action is tried. Then the greedy policy of a reward plays on until the
+    discount is 0.05, or the episode ends. Two Spearman correlations over all states are measured;
+    with several rewards, the least of each counts. The first is that of the largest value with the
+    return of its action; it must be at least `least`. The second, which is only logged, is that of
+    the penalties `|Q(s, a) - Q(s, noop)|` of all other actions with the differences of returns.
 
     Args:
-        env: The environment whose states are saved; has `whole_view`.
-        make_twin: Makes another one like it.
+        env: The environment whose states are saved; it has `whole_view`.
+        make_twin: Function that makes another environment like it.
         noop: The action that does nothing.
         gamma: Discount in [0, 1).
-        least: The least correlation of values that passes.
-        fails: What is done below it: print a warning, or stop the run.
-        device: Where values are computed.
+        least: Least correlation of values that passes, in [-1, 1].
+        fails: Reaction to a lower one: print a warning, or stop the run.
+        device: Device on which values are computed.
     """
 
     def __init__(
@@ -62,18 +62,28 @@ class Gate:
         self._least, self._fails, self._device = least, fails, device
         self._states: list[dict[str, Any]] = []
         self.found: dict[str, float] = {}
-        """Both correlations, by the names under which they are logged; none before."""
+        """Both correlations by the names of their metrics; empty before `judge`."""
 
     def note(self, done: float) -> None:
-        """Save the worlds, if the next part of the phase, of which `done` is done, is over."""
+        """Save the environments' states when another 1/8 of the phase is over.
+
+        Args:
+            done: Share of the phase that is done.
+        """
         if int(done * SNAPSHOTS) > len(self._states):
             self._states.append(self._env.get_state())
 
     def judge(self, values: Values, rewards: Rewards) -> dict[str, float]:
-        """Measure and keep the correlations; one is NaN, which fails, where all values are equal.
+        """Measure, keep and return the correlations.
+
+        A correlation is NaN if all values are equal; that does not pass.
+
+        Args:
+            values: The auxiliary values.
+            rewards: The auxiliary rewards.
 
         Raises:
-            ChiselError: That of the values is too low, and that is to stop the run.
+            ChiselError: If the correlation of values is too low and `fails` is `stop`.
         """
         found = []
         with closing(self._make_twin()) as twin:
@@ -108,7 +118,7 @@ class Gate:
     def _returns(
         self, twin: Any, state: dict[str, Any], reward: int, values: Values, rewards: Rewards
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return values, and discounted returns of each first action, `[N, A]`, of saved worlds."""
+        """Return values and discounted returns of first actions, both `[N, A]`, from a state."""
         twin.set_state(state)
         predicted = values(self._seen(twin))[:, reward].double().cpu().numpy()
         returns = np.zeros_like(predicted)
@@ -120,7 +130,7 @@ class Gate:
     def _play(
         self, twin: Any, first: int, reward: int, values: Values, rewards: Rewards
     ) -> NDArray[np.float64]:
-        """Return the discounted returns `[N]` from the worlds as they are."""
+        """Play the action `first`, then greedily; return the discounted returns `[N]`."""
         returns, alive = np.zeros(twin.num_envs), np.ones(twin.num_envs, np.bool_)
         steps = math.ceil(math.log(LEFT_OUT) / math.log(self._gamma)) if self._gamma else 1
         actions = np.full(twin.num_envs, first)
@@ -139,16 +149,16 @@ class Gate:
 
     def _fail(self, correlation: float) -> None:
         message = (
-            f"the auxiliary values failed their gate: rank correlation {correlation:.2f} with what "
-            f"their greedy policies get, below algo.aux.gate = {self._least:g}; learn them longer "
-            "(algo.aux.steps, algo.aux.updates)"
+            f"the auxiliary values failed their gate: rank correlation {correlation:.2f} with the "
+            f"returns of their greedy policies, below algo.aux.gate = {self._least:g}; learn them "
+            "longer (algo.aux.steps, algo.aux.updates)"
         )
         if self._fails == "stop":
             raise ChiselError(message)
         print(f"warning: {message}", file=sys.stderr)
 
     def get_state(self) -> dict[str, Any]:
-        """Return saved worlds and what was found."""
+        """Return the saved states and the correlations."""
         return {"states": list(self._states), "found": dict(self.found)}
 
     def set_state(self, state: dict[str, Any]) -> None:

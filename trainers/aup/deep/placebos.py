@@ -1,4 +1,4 @@
-"""Auxiliary values that know less than they seem to: what does a penalty do by its size alone?"""
+"""Placebo auxiliary values, which show what a penalty does by its size alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from chisel.trainers.onpolicy.rollout import RolloutBuffer
 
 
 class ConstantCost(nn.Module):
-    """Values whose penalty is 1 for each action but the one that does nothing.
+    """Values that give a penalty of 1 for each action but the one that does nothing.
 
     Args:
-        num_actions: A.
+        num_actions: Number of actions, A.
         noop: The action that does nothing.
     """
 
@@ -27,24 +27,24 @@ class ConstantCost(nn.Module):
         self.register_buffer("costs", (torch.arange(num_actions) != noop).float())
 
     def forward(self, obs: Tensor) -> Tensor:
-        """Return values `[B, 1, A]`, equal for all observations."""
+        """Return values `[B, 1, A]`, which are equal for all observations."""
         return self.costs.expand(len(obs), 1, -1)
 
 
 class FixedValues:
-    """Values that are never learnt; see `AuxiliaryValues`. The world acts at random meanwhile.
+    """`AuxiliaryValues` that are never learnt; in the auxiliary phase actions are random.
 
     Args:
-        network: Observations in the environment's layout to values `[B, K, A]`.
-        num_actions: A.
-        device: Where it lives.
+        network: Module from observations in the environment's layout to values `[B, K, A]`.
+        num_actions: Number of actions, A.
+        device: Device of the network.
     """
 
     def __init__(self, network: nn.Module, num_actions: int, device: torch.device) -> None:
         self.network, self.num_actions = network.to(device), num_actions
 
     def exploration(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Act at random."""
+        """Return the logits of random actions, and values of 0."""
         return random_policy(obs, self.num_actions)
 
     @torch.no_grad()
@@ -58,11 +58,11 @@ class FixedValues:
         return {}
 
     def stop(self) -> dict[str, float]:
-        """Do nothing: there is nothing to free or to judge."""
+        """Do nothing, because there is nothing to free or to check."""
         return {}
 
     def get_state(self) -> dict[str, Any]:
-        """Return the network."""
+        """Return the state of the network."""
         return {"network": self.network.state_dict()}
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -71,12 +71,12 @@ class FixedValues:
 
 
 class ShuffledValues:
-    """Learnt values, each of another observation of the same batch; see `AuxiliaryValues`.
+    """Learnt `AuxiliaryValues`, permuted among the observations of a batch.
 
-    An action's penalty is what it would cost somewhere else. Doing nothing stays free.
+    So an action's penalty is that of the same action in another state. Doing nothing stays free.
 
     Args:
-        inner: The values.
+        inner: The learnt values.
         generator: CPU generator of the permutations.
     """
 
@@ -85,7 +85,7 @@ class ShuffledValues:
         self.exploration, self.learn, self.stop = inner.exploration, inner.learn, inner.stop
 
     def values(self, obs: Tensor) -> Tensor:
-        """Compute values `[B, K, A]` in a random order."""
+        """Compute values `[B, K, A]` of the observations in a random order."""
         order = torch.randperm(len(obs), generator=self.generator)
         return self.inner.values(obs)[order.to(obs.device)]
 

@@ -1,4 +1,4 @@
-"""Auxiliary values as the released code of 2006.06547 has them: they are no action values."""
+"""Auxiliary values as in the released code of arXiv 2006.06547, which are not action values."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from chisel.trainers.runs.optimizer_state import descend, keep_layout
 GAE_LAMBDA = 0.95
 """Decay of advantages per step; the released recursion leaves out the discount."""
 ENT_COEF, ENTROPY_LIMIT = 0.1, 1.0
-"""The entropy counts up to so many nats: above, there is no bonus."""
+"""Weight of the entropy bonus, and the entropy in nats above which the bonus stays constant."""
 
 
 class ReleasedCritic:
-    """A PPO agent for the auxiliary reward, whose value head has an output for each action.
+    """A PPO agent for the auxiliary reward, whose value head has one output per action.
 
-    The value is the mean of these outputs, so that all rows of the head get the same gradient: the
-    differences of the rows stay as they were drawn. The penalty takes the outputs as action values.
+    The value is the mean of these outputs. So all rows of the head get the same gradient, and their
+    differences stay as they were initialised. The penalty uses the outputs as action values.
 
     Args:
-        network: An agent's network with a linear value head; the head is replaced.
+        network: An agent's network with a linear value head, which is replaced.
         options: Hyperparameters: PPO's numbers of passes and minibatches, clipping and weight of
-            values, and the auxiliary discount and learning rate.
-        generator: CPU generator of the head and of minibatches.
-        device: Where the network lives.
+            the value loss; the discount and the learning rate of `aux`.
+        generator: CPU generator of the head's weights and of minibatches.
+        device: Device of the network.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ReleasedCritic:
     ) -> None:
         features, actions = network.fc_policy.in_features, network.fc_policy.out_features
         head = nn.Linear(features, actions, device="meta").to_empty(device="cpu")
-        for weights in head.parameters():  # torch's usual distribution
+        for weights in head.parameters():  # torch's default distribution
             nn.init.uniform_(weights, -(features**-0.5), features**-0.5, generator=generator)
         network.fc_value = head
         self.network = network.to(device)
@@ -60,7 +60,7 @@ class ReleasedCritic:
 
     @torch.no_grad()
     def policy(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits `[B, A]`, and values `[B]`: the mean outputs of the value head."""
+        """Return logits `[B, A]` and values `[B]`, the means of the value head's outputs."""
         logits, values = self._outputs(obs)
         return logits, values.mean(1)
 
@@ -69,13 +69,18 @@ class ReleasedCritic:
         return outputs
 
     def learn(self, rollout: RolloutBuffer, rewards: Tensor, done: float) -> dict[str, float]:
-        """Take PPO's optimiser steps on a rollout of `policy`, for rewards `[T, N, 1]`.
+        """Take PPO's optimiser steps on a rollout.
+
+        Args:
+            rollout: A rollout of `policy`.
+            rewards: The auxiliary rewards of its steps, `[T, N, 1]`.
+            done: Share of the phase that is done; not used.
 
         Returns:
-            The mean squared error of the values, to be logged.
+            Metrics to log: the mean squared error of the values.
 
         Raises:
-            NumericsError: A loss is not finite.
+            NumericsError: If a loss is not finite.
         """
         rows = self._rows(rollout, rewards.squeeze(2))
         losses = []
@@ -91,7 +96,7 @@ class ReleasedCritic:
 
     @torch.no_grad()
     def _rows(self, rollout: RolloutBuffer, rewards: Tensor) -> dict[str, Tensor]:
-        """Compute advantages, and returns that are bootstrapped at the rollout's end."""
+        """Return flat columns with advantages, and returns bootstrapped at the rollout's end."""
         _, last = self.policy(rollout["next_obs"][-1])
         known = (rewards, rollout["values"], rollout["dones"], last, rollout["bootstrap"])
         gamma = self.options.aux.gamma
@@ -102,7 +107,7 @@ class ReleasedCritic:
         return rows | {"advantages": advantages.flatten(), "returns": returns.flatten()}
 
     def _update(self, batch: dict[str, Tensor]) -> Tensor:
-        """Take one optimiser step, and return the squared error of the values."""
+        """Take one optimiser step; return the mean squared error of the values."""
         options, clip = self.options, self.options.clip_coef
         logits, outputs = self._outputs(batch["obs"])
         values = outputs.mean(1)
@@ -115,10 +120,10 @@ class ReleasedCritic:
         return (values.detach() - batch["returns"]).square().mean()
 
     def stop(self) -> None:
-        """Do nothing: nothing is kept but the network."""
+        """Do nothing, because only the network is kept."""
 
     def get_state(self) -> dict[str, Any]:
-        """Return network, optimiser and generator."""
+        """Return the states of network, optimiser and generator."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),

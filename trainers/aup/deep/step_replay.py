@@ -11,15 +11,15 @@ COLUMNS = ("obs", "actions", "rewards", "dones", "terminated")
 
 
 class StepReplay:
-    """A ring of steps. The observation after a step is that of the next one, kept once.
+    """A ring buffer of steps, which keeps each observation once.
 
-    So the newest step has none yet, and isn't drawn. A step that ended an episode has that of the
-    next episode: where it truly ended (`terminated`) nothing follows, and where it was cut off
-    the target is not known, so that its weight is 0.
+    The observation after a step is that of the next step. So the newest step has none yet and is
+    not drawn. After the end of an episode it is the next episode's: if the episode terminated,
+    nothing follows; if it was truncated, the target is unknown and the step's weight is 0.
 
     Args:
-        capacity: Steps kept of each environment; the oldest are overwritten.
-        device: Where they are kept.
+        capacity: Number of steps kept of each environment; the oldest are overwritten.
+        device: Device that holds them.
     """
 
     def __init__(self, capacity: int, device: torch.device) -> None:
@@ -29,7 +29,7 @@ class StepReplay:
     def clear(self) -> None:
         """Delete all steps, and free the memory."""
         self.columns: dict[str, Tensor] = {}
-        """`[capacity, N, ...]` each; allocated when the first steps are added."""
+        """Columns `[capacity, N, ...]`, allocated when the first steps are added."""
         self._next, self._size = 0, 0
 
     def __len__(self) -> int:
@@ -37,7 +37,11 @@ class StepReplay:
         return max(0, self._size - 1)
 
     def add(self, steps: dict[str, Tensor]) -> None:
-        """Add consecutive steps `[T, N, ...]` of every column; T is at most `capacity`."""
+        """Add T consecutive steps.
+
+        Args:
+            steps: Every column of `COLUMNS`, `[T, N, ...]`; T is at most `capacity`.
+        """
         if not self.columns:
             self.columns = {name: self._column(steps[name]) for name in COLUMNS}
         count = len(steps["actions"])
@@ -52,10 +56,14 @@ class StepReplay:
         return torch.zeros(size, dtype=like.dtype, device=self.device)
 
     def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Draw transitions `[count, ...]` with replacement, all equally likely.
+        """Draw transitions uniformly with replacement.
+
+        Args:
+            count: Number of transitions.
+            generator: CPU generator of the draws.
 
         Returns:
-            The columns, `next_obs`, and `weight`: 0 where the episode was cut off, else 1.
+            The columns `[count, ...]`, with `next_obs`, and `weight`: 0 if truncated, else 1.
         """
         num_envs = self.columns["actions"].shape[1]
         drawn = torch.randint(len(self) * num_envs, (count,), generator=generator)
@@ -67,7 +75,7 @@ class StepReplay:
         return found
 
     def get_state(self) -> dict[str, Any]:
-        """Return all steps, and where the next one goes."""
+        """Return all steps, and the place of the next one."""
         kept = {name: column[: self._size].clone() for name, column in self.columns.items()}
         return {"steps": kept, "next": self._next}
 

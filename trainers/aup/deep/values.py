@@ -1,4 +1,4 @@
-"""The auxiliary values of rich worlds: rewards learnt from frames, then values of the rewards."""
+"""Auxiliary values of rich worlds: learn rewards from frames, then the values of the rewards."""
 
 from __future__ import annotations
 
@@ -22,38 +22,41 @@ class Critic(Protocol):
         """Return logits `[N, A]` and values `[N]`, for all environments in their order."""
 
     def learn(self, rollout: RolloutBuffer, rewards: Tensor, done: float) -> dict[str, float]:
-        """Learn from a rollout of `policy` and its rewards `[T, N, K]`; return what is logged.
+        """Learn from a rollout of `policy`; return metrics to log.
 
-        `done` is the share of the phase that is done after it.
+        Args:
+            rollout: The rollout.
+            rewards: The auxiliary rewards of its steps, `[T, N, K]`.
+            done: Share of the phase that is done after it.
         """
 
     def stop(self) -> None:
         """Free what only `learn` needs."""
 
     def get_state(self) -> dict[str, Any]:
-        """Return everything, as plain values and tensors."""
+        """Return all state, as plain values and tensors."""
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
 
 
 def random_policy(obs: Tensor, num_actions: int) -> tuple[Tensor, Tensor]:
-    """Return logits `[N, A]` of random actions, and values `[N]`, all 0."""
+    """Return logits `[N, A]` of uniformly random actions, and values `[N]` of 0."""
     logits = torch.zeros(len(obs), num_actions, device=obs.device)
     return logits, logits[:, 0]
 
 
 class DeepAuxiliary:
-    """Auxiliary values in three phases: frames, encoder, values; see `AuxiliaryValues`.
+    """`AuxiliaryValues` that are learnt in three phases: collect frames, train encoder and values.
 
-    In the first two the world acts at random.
+    In the first two phases actions are random.
 
     Args:
-        rewards: Learnt in the first two phases.
-        critic: Learns in the third.
-        gate: Judges the values at the end.
-        iterations: Iterations of the third phase.
-        num_actions: A.
+        rewards: The rewards, learnt in the first two phases.
+        critic: Learns the values in the third phase.
+        gate: Checks the values at the end.
+        iterations: Number of iterations of the third phase.
+        num_actions: Number of actions, A.
     """
 
     def __init__(
@@ -70,7 +73,7 @@ class DeepAuxiliary:
         self._learnt = 0
 
     def exploration(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Act at random, and in the third phase as the critic says."""
+        """Return the logits and values of random actions, or, in the third phase, the critic's."""
         if self.rewards.ready:
             return self.critic.policy(obs)
         return random_policy(obs, self.num_actions)
@@ -80,7 +83,7 @@ class DeepAuxiliary:
         return self.critic.values(obs)
 
     def learn(self, rollout: RolloutBuffer, done: float) -> dict[str, float]:
-        """Do an iteration's part of the phase that it is in; see `AuxiliaryValues.learn`."""
+        """Do the present phase's work of one iteration; see `AuxiliaryValues.learn`."""
         views = rollout.flat("whole")
         if not self.rewards.ready:
             return self.rewards.learn(views)
@@ -91,10 +94,10 @@ class DeepAuxiliary:
         return self.critic.learn(rollout, rewards, share)
 
     def stop(self) -> dict[str, float]:
-        """Pass the gate, and free what only `learn` needs.
+        """Check the values by the gate, free what only `learn` needs, and return metrics to log.
 
         Raises:
-            ChiselError: The values fail the gate, and that is to stop the run.
+            ChiselError: If the values fail the gate and `algo.aux.gate_fails` is `stop`.
         """
         found = self.gate.judge(self.critic.values, self.rewards)
         self.critic.stop()
