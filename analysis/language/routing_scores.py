@@ -29,7 +29,7 @@ from chisel.analysis.results import (
     plain_axes,
 )
 from chisel.configs import StoriesConfig
-from chisel.corpora.stories import Stories, surprisals, tale
+from chisel.corpora.stories import Stories, story_generator, surprisals, tale
 
 KINDS = ("forget", "retain")
 DAMAGE = 1.1
@@ -38,8 +38,6 @@ DAMAGE = 1.1
 _SPREAD = 2.0
 """Standard deviation of the prior of each bias, without which words that do not occur get −∞."""
 _BATCH = 100
-_KEY = 7
-"""Part of the seed that makes the stories of these scores different from those of the corpus."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class StoryReader:
 
     def __init__(self, corpus: StoriesConfig, count: int) -> None:
         self.grammar, self._seed = tale(corpus.noise), corpus.seed
-        generator = np.random.default_rng([corpus.seed, _KEY])
+        generator = story_generator(corpus.seed, "routing")
         topics = self.grammar.latent("topic").values
         others = [n for n, topic in enumerate(topics) if topic != corpus.forget]
         self._topics = {"forget": [topics.index(corpus.forget)], "retain": others}
@@ -103,7 +101,7 @@ class StoryReader:
 
     def attacker(self, count: int) -> Stories:
         """Draw `count` stories of the topic to forget, which differ from those to measure on."""
-        generator = np.random.default_rng([self._seed, _KEY, 1])
+        generator = story_generator(self._seed, "routing", 1)
         return self._drawn(self._topics["forget"], count, generator)
 
     def measure(self, predict: Predict) -> dict[str, float]:
