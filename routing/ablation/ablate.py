@@ -29,7 +29,8 @@ Means = Mapping[str, Sequence[Tensor]]
 Others = Callable[[Tensor], Tensor]
 """From an activation to what is put in at a part's units, which broadcasts to it."""
 
-_MODES = ("zero", "mean", "resample")
+MODES = ("zero", "mean", "resample")
+"""The ablations that have a name."""
 
 
 @contextlib.contextmanager
@@ -180,7 +181,7 @@ def _replacements(
         return [(part, partial(sources.draw, part)) for part in region.parts]
     if isinstance(mode, bool) or not isinstance(mode, int | float) or not math.isfinite(mode):
         raise RoutingError(
-            f"{region.name}: {mode!r} is no ablation; give {', '.join(_MODES)} or a factor"
+            f"{region.name}: {mode!r} is no ablation; give {', '.join(MODES)} or a factor"
         )
     return [(part, lambda values: values * float(mode)) for part in region.parts]
 
