@@ -14,16 +14,12 @@ from numpy.typing import NDArray
 
 from benchmarks import apart
 from chisel import impact
+from chisel.impact import examples
 
 TOLERANCE = 1e-8
 GRIDS = {"3x3, gamma .6": (3, 0.6), "7x7, gamma .9": (7, 0.9), "7x7, gamma .99": (7, 0.99)}
 ORBIT_GAMMAS = (0.1, 0.5, 0.99)
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-FIGURE_1 = np.array(
-    [[1, 2, 5], [1, 1, 1], [3, 4, 4], [4, 4, 4], [3, 4, 4], [6, 7, 7], [6, 7, 7], [6, 7, 7]]
-)
-"""Figure 1 of Turner et al. (2021): nothing, left or right of a star."""
 
 Job = tuple[Callable[[], object], int]
 """Function to run in a turn, and the number of parts that its time is divided by."""
@@ -65,21 +61,14 @@ def measure(*, toy: bool, rounds: int) -> dict[str, Any]:
 def _jobs(toy: bool) -> dict[str, Job]:
     jobs: dict[str, Job] = {}
     for name, (side, gamma) in GRIDS.items():
-        world, generator = _grid(side), np.random.default_rng(0)
+        world, generator = examples.open_grid(side), np.random.default_rng(0)
         many, few = (8, 2) if toy else (20_000, 50)
         jobs[f"sampled, {name}"] = _sampled(world, gamma, many, generator), many
         jobs[f"value iteration, {name}"] = _swept(world, gamma, few, generator), few
-    jobs["exact, figure 1, all 8 states"] = lambda: impact.exact_power(FIGURE_1, 0.9), 1
+    star = examples.figure_1()
+    jobs["exact, figure 1, all 8 states"] = lambda: impact.exact_power(star, 0.9), 1
     jobs["orbits, 8! permutations x 15 cases"] = lambda: _orbits(5 if not toy else 1), 1
     return jobs
-
-
-def _grid(side: int) -> NDArray[np.int64]:
-    """Return next states `[S, 5]` of an empty square: up, down, left, right, stay."""
-    row, col = np.divmod(np.arange(side * side), side)
-    moves = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
-    ends = [(row + r).clip(0, side - 1) * side + (col + c).clip(0, side - 1) for r, c in moves]
-    return np.stack(ends, axis=1)
 
 
 def _sampled(
@@ -105,12 +94,12 @@ def _swept(
 
 def _orbits(rewards: int) -> object:
     """Count the permutations in which right is optimal and left is not, at three discounts."""
-    generator = np.random.default_rng(0)
+    star, generator = examples.figure_1(), np.random.default_rng(0)
     counts = []
     for _ in range(rewards):
         every = impact.orbit(generator.random(8))
         for gamma in ORBIT_GAMMAS:
-            found = impact.futures(FIGURE_1, 0, gamma)
+            found = impact.futures(star, examples.STAR, gamma)
             options = [found.beginning_with(action) for action in range(3)]
             held = impact.holds_optimum(options, every)
             counts.append(impact.compare_orbit(held[:, 2], held[:, 1]))

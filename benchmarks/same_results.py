@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,12 +29,10 @@ from benchmarks.same_results_cases import Case, cases
 from benchmarks.same_results_compare import (
     RENAMED,
     RENAMED_WORDS,
-    SEVERAL,
     Difference,
     Names,
     folder_differences,
 )
-from benchmarks.same_results_layout import moved_differences
 
 HERE = Path(__file__).resolve().parents[1]
 
@@ -43,10 +40,10 @@ GUARDED = """
 import runpy, sys
 from pathlib import Path
 
-module, root = sys.argv[1], Path(sys.argv[2])
-sys.argv = ["chisel", *sys.argv[3:]]
+root = Path(sys.argv[1])
+sys.argv = ["chisel", *sys.argv[2:]]
 try:
-    runpy.run_module(module, run_name="__main__")
+    runpy.run_module("chisel.cli.main", run_name="__main__")
 finally:
     rooms = {"chisel"} | {path.parent.name for path in root.glob("*/__init__.py")}
     for name, loaded in list(sys.modules.items()):
@@ -54,7 +51,7 @@ finally:
         if file and name.partition(".")[0] in rooms and root not in Path(file).resolve().parents:
             sys.exit(f"{name} was loaded from {file}, not from {root}")
 """
-"""Program that runs a module as `python -m` does, and fails if any room was imported from
+"""Program that runs `chisel` of a checkout, and fails if any room was imported from
 elsewhere, such as from an installed copy."""
 
 
@@ -65,29 +62,16 @@ class Tree:
     root: Path
     commit: str
 
-    @property
-    def is_prefixed(self) -> bool:
-        """Whether rooms are imported as `chisel.ROOM`."""
-        return (self.root / "chisel" / "__init__.py").is_file()
-
-    @property
-    def has_harness(self) -> bool:
-        """Whether studies return results to a harness, and worlds have evaluators."""
-        return (self.root / "analysis" / "results" / "harness.py").is_file()
-
     def run(self, command: str, folder: Path) -> str | None:
         """Run `chisel COMMAND` in a folder, and return the error, or None if there is none."""
-        module, path = "cli.main", self.root
-        if self.is_prefixed:
-            module, path = "chisel.cli.main", self.root / "typing_links"
         settings = {
             "OMP_NUM_THREADS": "1",
             "PYTHONHASHSEED": "0",
-            "PYTHONPATH": str(path),
+            "PYTHONPATH": str(self.root / "typing_links"),
             "WANDB_MODE": "offline",
         }
         done = subprocess.run(
-            [sys.executable, "-P", "-c", GUARDED, module, str(self.root), *shlex.split(command)],
+            [sys.executable, "-P", "-c", GUARDED, str(self.root), *shlex.split(command)],
             cwd=folder,
             env=os.environ | settings,
             stdin=subprocess.DEVNULL,
@@ -153,20 +137,14 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def names_between(old: Tree, new: Tree) -> Names:
-    """Return the names that differ between two trees; trees of the same layout have none."""
-    return Names(RENAMED, RENAMED_WORDS) if new.is_prefixed and not old.is_prefixed else Names()
-
-
 def compare(case: Case, old: Tree, new: Tree, results: Path) -> Outcome:
     """Run a case in both trees, in `results/old` and `results/new`, and compare its results."""
     errors, cpu, folders = {}, {}, {}
-    for side, one in (("old", old), ("new", new)):
+    names = Names(RENAMED, RENAMED_WORDS)
+    for side, one, words in (("old", old, Names()), ("new", new, names)):
         folder = folders[side] = results / side / case.name
         folder.mkdir(parents=True)
         (folder / "agents").symlink_to(one.root / "agents")
-        # Commands use the old words; a tree of the new layout knows only the new ones.
-        words = Names(words=RENAMED_WORDS) if one.is_prefixed else Names()
         before = _cpu_s()
         failures = (one.run(words.typed(command), folder) for command in case.commands)
         error = next((failure for failure in failures if failure), None)
@@ -175,11 +153,7 @@ def compare(case: Case, old: Tree, new: Tree, results: Path) -> Outcome:
             errors[side] = error
     if errors:
         return Outcome(case.name, "failed", [], errors, cpu)
-    if new.has_harness and not old.has_harness and not case.name.startswith(("train/", "resume/")):
-        moved = moved_differences(folders["old"] / "out", folders["new"] / "out")
-        found = [Difference(*one) for one in islice(moved, SEVERAL)]
-    else:
-        found = folder_differences(folders["old"], folders["new"], names_between(old, new))
+    found = folder_differences(folders["old"], folders["new"], names)
     return Outcome(case.name, "differs" if found else "equal", found, {}, cpu)
 
 

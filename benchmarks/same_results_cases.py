@@ -1,6 +1,6 @@
 """The cases of `benchmarks.same_results`: every algorithm, world and study, as small as possible.
 
-A command is what one types after `chisel`, in the words of the old layout. The commands of a case
+A command is what one types after `chisel`, in the words of the old tree. The commands of a case
 run in a folder of their own, in which `agents` is the tree's folder of shipped weights.
 """
 
@@ -24,7 +24,7 @@ CPU = (
 )
 STEPS = "env.num_envs=8 algo.num_steps=32"
 PPO = f"{STEPS} algo.num_minibatches=2 algo.update_epochs=2"
-LEVELS = "env.levels.bank=64 env.timeout=20"
+LEVELS = "env.levels.set_size=64 env.timeout=20"
 MAZE = f"{CPU} {PPO} {LEVELS}"
 KEPT = "trainer.checkpoint_every=1 trainer.keep_every=1"
 AUP = "algo.aux.num=3 algo.aux.steps=512 algo.aux.updates=2 algo.aux.hidden=32"
@@ -66,7 +66,7 @@ TRAININGS = {
     "reinforce-naive": f"oversight/naive {CPU} env.num_envs=16 frames=2048",
     "reinforce-filtered": f"oversight/filtered {CPU} env.num_envs=16 frames=2048",
     "reinforce-faithful": f"oversight/paper {CPU} env.num_envs=16 frames=2048",
-    "autoencoder": f"digits/split {DIGITS} frames=3591",
+    "autoencoder": f"digits/halves {DIGITS} frames=3591",
     "language": f"language/stories {STORIES}",
     "language-routed": f"language/stories-routed {STORIES}",
     "language-sgtm": f"language/stories-sgtm {STORIES}",
@@ -85,7 +85,7 @@ RESUMED = {
         f"oversight/routed {CPU} env.num_envs=16 frames=1024",
         2048,
     ),
-    "autoencoder": ("digits/split/run", f"digits/split {DIGITS} frames=2394", 4788),
+    "autoencoder": ("digits/halves/run", f"digits/halves {DIGITS} frames=2394", 4788),
     "language": ("language/stories-gram/run", f"language/stories-gram {STORIES}", 120),
 }
 """For each algorithm, the run's folder in runs/, the options of its beginning, and the frame up to
@@ -103,7 +103,7 @@ EVALUATIONS = {
 _OVERSIGHT = f"oversight/routed {CPU} {KEPT} env.num_envs=16 env.oversight=0.5 frames=1536"
 _OWN_EVALUATIONS = {
     "oversight": (f"train {_OVERSIGHT}", "eval runs/oversight/routed/run eval.levels=64 out=out"),
-    "autoencoder": (f"train {TRAININGS['autoencoder']}", "eval runs/digits/split/run out=out"),
+    "autoencoder": (f"train {TRAININGS['autoencoder']}", "eval runs/digits/halves/run out=out"),
     "compare": (
         f"train maze/smoke {MAZE} frames=512",
         f"train maze/routed-quick {MAZE} frames=512",

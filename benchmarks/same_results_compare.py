@@ -16,58 +16,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-RENAMED: dict[str, str] = {
-    # Keys of a config, in checkpoints.
-    "data": "corpus",
-    "bank": "set_size",
-    "seekers": "exploring",
-    # State of a maze environment, in checkpoints.
-    "dealer": "level_sampler",
-    "bank_seed": "set_seed",
-    "bank_digest": "set_digest",
-    # channels.json and probes.json.
-    "votes": "direct_logit_attribution",
-    "skill": "score",
-    "fact": "target",
-    "facts": "targets",
-    # Titles and captions in tables.json.
-    ("votes: mean of activation × gradient of each move's logit, less the mean of moves"): (
-        "by move: direct logit attribution, the mean of activation × gradient of the "
-        "move's logit, less the mean of moves"
-    ),
-    "Where each fact is read best": "Where each target is read best",
-    (
-        "test layouts; skill: share of the error of the best constant that the probe "
-        "takes away (for numbers R²); layers chosen on validation layouts; 95 % intervals "
-        "over layouts"
-    ): (
-        "test layouts; score: share of the error of the best constant that the probe "
-        "takes away (for numbers R²); layers chosen on validation layouts; 95 % intervals "
-        "over layouts"
-    ),
-    "Skill by layer": "Score by layer",
-    (
-        "test layouts; skill: share of the error of the best constant that the probe "
-        "takes away (for numbers R²); controls and intervals are in the figure and in the "
-        "JSON file"
-    ): (
-        "test layouts; score: share of the error of the best constant that the probe "
-        "takes away (for numbers R²); controls and intervals are in the figure and in the "
-        "JSON file"
-    ),
-}
-"""New name of each old name. It applies to keys, columns, names of files and values that are names,
-alone or as a part between dots, and to whole sentences. There is no other exception."""
+RENAMED: dict[str, str] = {}
+"""New name of each name that a change renames. It applies to keys, columns, names of files and
+values that are names, alone or as a part between dots, and to whole sentences. There is no other
+exception. Empty it when the change is merged."""
 
-RENAMED_WORDS: dict[str, str] = {
-    "digits/split": "digits/halves",
-    "digits/mnist-split": "digits/mnist-halves",
-    "env.levels.bank": "env.levels.set_size",
-    "algo.aux.seekers": "algo.aux.exploring",
-    "made one with others by": "mixed with others by",
-}
+RENAMED_WORDS: dict[str, str] = {}
 """New word of each old word that is typed: experiments, settings, studies and their options.
-Phrases of messages are here too, since results repeat commands and messages."""
+Phrases of messages belong here too, since results repeat commands and messages. The cases have the
+old words; when the change is merged, write the new ones there and empty this."""
 
 NOT_COMPARED = {
     "versions": "of Python and packages, the project's own among them",

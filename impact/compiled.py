@@ -14,7 +14,8 @@ def compiled(function: _Function) -> _Function:
     """Compile a function; it releases Python's lock while it runs.
 
     Its machine code is cached beside the source, or in the user's home. If neither can be written,
-    each process compiles the function at its first call.
+    each process compiles the function at its first call. It may use nothing of another file, since
+    numba compiles it anew only when its own file has changed.
     """
     try:
         return cast(_Function, numba.njit(cache=True, nogil=True)(function))

@@ -8,6 +8,7 @@ from chisel.models.impala import ResidualAdd, ResidualUnit
 from chisel.models.layers import Layer, layers_of
 from chisel.models.loaded import WEIGHTS, Agent, Loaded, as_agent, require_model
 from chisel.models.loading import (
+    CONFIG_FILE,
     FORMAT,
     GROUP_FILE,
     ancestors_of,
@@ -39,6 +40,7 @@ from chisel.models.weights import load_weights, require_match
 
 __all__ = [
     "CHECKPOINTS",
+    "CONFIG_FILE",
     "FORMAT",
     "GROUP_FILE",
     "WEIGHTS",

@@ -34,7 +34,9 @@ FORMAT = 2
 _READABLE = (1, FORMAT)
 """Formats that can be loaded. Format 1 is version 0.1's; its config is converted."""
 
-CONFIG, ABOUT = "config.yaml", "agent.json"
+CONFIG_FILE = "config.yaml"
+"""File in the folder of a run or of a shipped agent that holds its config."""
+ABOUT = "agent.json"
 GROUP_FILE = "group.json"
 """File with the configs of all runs, in the folder of a grid or of several seeds."""
 _PREFIX = "model."
@@ -164,7 +166,7 @@ def save_agent(folder: Path | str, agent: Loaded[nn.Module]) -> Path:
             "regions": agent.regions,
             "ancestors": None if agent.ancestors is None else list(agent.ancestors),
         }
-        write_atomically(folder / CONFIG, configs.to_yaml(agent.config).encode())
+        write_atomically(folder / CONFIG_FILE, configs.to_yaml(agent.config).encode())
         write_atomically(folder / ABOUT, (json.dumps(about, indent=2) + "\n").encode())
     except OSError as error:
         raise CheckpointError(f"cannot write {folder}: {error.strerror or error}") from error
@@ -233,7 +235,8 @@ def _read_shipped(folder: Path) -> Saved:
         raise CheckpointError(f"{folder / ABOUT} is not of format {FORMAT}")
     if file_digest(folder / WEIGHTS) != about.get("sha256"):
         raise CheckpointError(f"{folder / WEIGHTS} is damaged: {ABOUT} has another digest")
-    config, spaces = configs.load(str(folder / CONFIG)), Spaces.from_plain(about.get("spaces", {}))
+    config = configs.load(str(folder / CONFIG_FILE))
+    spaces = Spaces.from_plain(about.get("spaces", {}))
     ancestors = ancestors_of(about, config)
     return Saved(config, spaces, weights, about.get("env_steps"), about.get("regions"), ancestors)
 

@@ -3,7 +3,7 @@
 Source: Cloud et al. 2024, "Gradient Routing".
 """
 
-from chisel.routing.ablation.ablate import ablate, record_means
+from chisel.routing.ablation.ablate import MODES, Means, Mode, ablate, record_means
 from chisel.routing.ablation.controls import has_units_of_gates, random_like
 from chisel.routing.ablation.dropout import RegionDropout
 from chisel.routing.ablation.erasing import erase
@@ -21,8 +21,11 @@ from chisel.routing.regions.resolve import resolve
 from chisel.routing.sites import Site
 
 __all__ = [
+    "MODES",
     "UNTESTED",
     "Leak",
+    "Means",
+    "Mode",
     "Part",
     "Region",
     "RegionDropout",

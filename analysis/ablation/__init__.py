@@ -8,8 +8,6 @@ from chisel.analysis.ablation.matrix import (
 )
 from chisel.analysis.ablation.option import (
     Ablation,
-    Means,
-    Mode,
     chosen_regions,
     name_of,
     parse_modes,
@@ -22,8 +20,6 @@ from chisel.analysis.ablation.report import ablation_figure, ablation_result
 __all__ = [
     "Ablation",
     "AblationMatrix",
-    "Means",
-    "Mode",
     "Relearning",
     "RelearningCurve",
     "ablation_figure",

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from chisel import routing
-from chisel.analysis.ablation.option import Ablation, Means, Mode
+from chisel.analysis.ablation.option import Ablation
 from chisel.analysis.results import (
     DataTable,
     Estimate,
@@ -74,7 +74,7 @@ class Row:
 class AblationMatrix:
     """Metrics under several ablations: a row for each ablation, a column for each metric."""
 
-    mode: Mode
+    mode: routing.Mode
     levels: int
     """Number of episodes that each row plays."""
     layouts: int | None
@@ -143,8 +143,8 @@ def ablation_matrix(
     *,
     metrics: Mapping[str, Range | None],
     unit: str = "episode",
-    mode: Mode = "zero",
-    record: Callable[[Mapping[str, routing.Region]], Means] | None = None,
+    mode: routing.Mode = "zero",
+    record: Callable[[Mapping[str, routing.Region]], routing.Means] | None = None,
     controls: int = 3,
     gates: bool = False,
     seed: int = 0,
@@ -287,8 +287,8 @@ def _random(
 def _context(
     model: nn.Module,
     condition: _Condition,
-    mode: Mode,
-    record: Callable[[Mapping[str, routing.Region]], Means] | None,
+    mode: routing.Mode,
+    record: Callable[[Mapping[str, routing.Region]], routing.Means] | None,
     seed: int,
 ) -> Context:
     if not condition.regions:

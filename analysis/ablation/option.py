@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +14,6 @@ from chisel import routing
 from chisel.configs import ConfigError, hint
 from chisel.models import Loaded
 
-Mode = str | float
-"""`zero`, `mean`, `resample`, or the factor by which the units are multiplied."""
-
-Means = Mapping[str, Sequence[torch.Tensor]]
-"""Mean activations `[units]` of each part of a region, by region."""
-
-MODES = ("zero", "mean", "resample")
-
 
 @dataclass(frozen=True)
 class Ablation:
@@ -29,10 +21,10 @@ class Ablation:
 
     model: nn.Module
     regions: Mapping[str, routing.Region]
-    modes: Mapping[str, Mode]
+    modes: Mapping[str, routing.Mode]
     seed: int
     """Seed of the draws of `resample`."""
-    means: Means | None = None
+    means: routing.Means | None = None
     mean_states: int = 0
     """Number of observations over which the means are."""
 
@@ -57,13 +49,13 @@ class Ablation:
         return {"ablate": dict(self.modes), **recorded}
 
 
-def parse_modes(text: str) -> dict[str, Mode]:
+def parse_modes(text: str) -> dict[str, routing.Mode]:
     """Read `corner:mean,cheese:0.5`; a region without a mode is set to zero.
 
     Raises:
         ConfigError: If the text has no region or the same one twice, or a mode is unknown.
     """
-    modes: dict[str, Mode] = {}
+    modes: dict[str, routing.Mode] = {}
     for item in text.split(","):
         name, colon, word = item.partition(":")
         if not name:
@@ -74,25 +66,26 @@ def parse_modes(text: str) -> dict[str, Mode]:
     return modes
 
 
-def _mode(text: str, word: str) -> Mode:
-    if word in MODES:
+def _mode(text: str, word: str) -> routing.Mode:
+    if word in routing.MODES:
         return word
     try:
         factor = float(word)
     except ValueError:
-        known = hint(word, [*MODES, "a factor like 0.5"])
+        known = hint(word, [*routing.MODES, "a factor like 0.5"])
         raise ConfigError(f"ablate={text}: no mode {word!r}; {known}") from None
     if not abs(factor) < float("inf"):
         raise ConfigError(f"ablate={text}: the factor {word} is not finite")
     return factor
 
 
-def name_of(modes: Mapping[str, Mode]) -> str:
+def name_of(modes: Mapping[str, routing.Mode]) -> str:
     """Return ablations as part of a file's name, like `corner+cheese-mean`."""
-    return "+".join(
-        name if mode == "zero" else f"{name}-{mode:g}" if mode not in MODES else f"{name}-{mode}"
-        for name, mode in modes.items()
-    )
+    parts = []
+    for name, mode in modes.items():
+        told = mode if mode in routing.MODES else f"{mode:g}"
+        parts.append(name if mode == "zero" else f"{name}-{told}")
+    return "+".join(parts)
 
 
 def regions_of(agent: Loaded[Any]) -> routing.Regions:

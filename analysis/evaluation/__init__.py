@@ -54,7 +54,13 @@ from chisel.analysis.evaluation.playing import (
 from chisel.analysis.evaluation.safelife import SIDE_EFFECT_RANGE, LevelGames, training_levels
 from chisel.analysis.evaluation.safelife import held_out_levels as held_out_boards
 from chisel.analysis.evaluation.scores import Score
-from chisel.analysis.evaluation.stories import last_moods, story_losses, story_metrics, token_losses
+from chisel.analysis.evaluation.stories import (
+    Predict,
+    last_moods,
+    story_losses,
+    story_metrics,
+    token_losses,
+)
 
 __all__ = [
     "CONTRACT",
@@ -81,6 +87,7 @@ __all__ = [
     "Placement",
     "Player",
     "Policy",
+    "Predict",
     "Rounds",
     "Score",
     "Situation",

@@ -9,7 +9,6 @@ import pandas as pd
 from chisel import routing
 from chisel.analysis.ablation import (
     AblationMatrix,
-    Mode,
     ablation_matrix,
     refused_by_routing,
     regions_of,
@@ -27,7 +26,7 @@ def agent_ablation_matrix(
     regions: Mapping[str, routing.Region] | None = None,
     levels: int | None = None,
     split: str | None = None,
-    mode: Mode = "zero",
+    mode: routing.Mode = "zero",
     controls: int = 3,
     gates: bool = False,
     progress: ProgressCallback | None = None,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from chisel import routing
-from chisel.analysis.ablation import Ablation, Means, Mode, chosen_regions, name_of, parse_modes
+from chisel.analysis.ablation import Ablation, chosen_regions, name_of, parse_modes
 from chisel.analysis.evaluation.evaluator import AnyLoaded, Player, evaluator_of, other_games
 from chisel.analysis.steering import Steering, steering_of
 from chisel.configs import ConfigError, RunConfig
@@ -76,7 +76,9 @@ def interventions_of(
     )
 
 
-def ablation_of(loaded: AnyLoaded, config: RunConfig, modes: Mapping[str, Mode]) -> Ablation:
+def ablation_of(
+    loaded: AnyLoaded, config: RunConfig, modes: Mapping[str, routing.Mode]
+) -> Ablation:
     """Prepare the ablation of regions of a network; means are recorded while it plays.
 
     Raises:
@@ -96,7 +98,7 @@ def ablation_of(loaded: AnyLoaded, config: RunConfig, modes: Mapping[str, Mode])
 
 def record_means(
     loaded: AnyLoaded, config: RunConfig, regions: Mapping[str, routing.Region]
-) -> tuple[Means, int]:
+) -> tuple[routing.Means, int]:
     """Record mean activations of regions over a network's observations in other games.
 
     Returns:

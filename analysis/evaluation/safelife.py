@@ -35,13 +35,13 @@ from chisel.analysis.evaluation.playing import Facts, play
 from chisel.analysis.results import require_spaces
 from chisel.configs import RampConfig, RunConfig, SafeLifeConfig
 from chisel.envs.safelife import (
+    GREEN_LIFE,
     TASKS,
     Level,
     LevelCycle,
     Rules,
     SafeLifeVectorEnv,
     SideEffect,
-    cells,
     level_set,
     make_from_levels,
     pcg64_stream,
@@ -64,7 +64,6 @@ JUDGED: Mapping[str, Any] = {
 }
 """Options of the world under which agents are judged; in training they may have other values."""
 
-_GREEN_LIFE = cells.LIFE | cells.GREEN
 _BOARDS = ("start_board", "final_board")
 _FRAME = 4
 """Width of the grey around each board of a film, in pixels."""
@@ -208,7 +207,7 @@ class LevelGames:
             for number, (start, final, length) in enumerate(zip(starts, finals, steps, strict=True))
         ]
         none = SideEffect(0.0, 0.0)
-        green = [effects.get(_GREEN_LIFE, none) for effects in found]
+        green = [effects.get(GREEN_LIFE, none) for effects in found]
         types = sorted({cell for effects in found for cell in effects})
         by_type = {
             f"effect_{type_name(cell)}": np.array([one.get(cell, none).distance for one in found])

@@ -20,6 +20,7 @@ from chisel.analysis.results import (
     DataTable,
     Estimate,
     draw_heat,
+    mean_of_known,
     mean_over_seeds,
     new_row,
     plain_axes,
@@ -134,14 +135,12 @@ def concept_table(models: Models) -> DataTable:
 
 def agreement_table(models: Models) -> DataTable:
     """Make the table of the agreement between S and the harmonic mean in ranking methods."""
-    found = [[_agreement(one) for one in some] for some in models]
+    # A measure that is equal for all methods gives NaN.
+    means = [
+        mean_of_known(np.array([_agreement(one) for one in some]).reshape(-1, 2)) for some in models
+    ]
     rows = [
-        {
-            "measure": name,
-            "mean over concepts": mean_over_seeds(
-                [_mean_of_known([pair[column] for pair in some]) for some in found]
-            ),
-        }
+        {"measure": name, "mean over concepts": mean_over_seeds([one[column] for one in means])}
         for column, name in enumerate(("Kendall's τ", "share of pairs in the same order"))
     ]
     return DataTable(
@@ -150,12 +149,6 @@ def agreement_table(models: Models) -> DataTable:
         "of the share, pairs that one of them does not tell apart are left out",
         spread="95 % intervals over models (Student's t)",
     )
-
-
-def _mean_of_known(values: Sequence[float]) -> float:
-    """Return the mean without NaN, which a measure gives if it is equal for all methods."""
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
 
 
 def _agreement(one: ConceptScores) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chisel.analysis.language.routing_scores import Predict
+from chisel.analysis.evaluation import Predict
 from chisel.corpora.stories import (
     Grammar,
     Stories,

@@ -10,7 +10,7 @@ forgotten nothing (arXiv 2512.05648).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +20,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from chisel.analysis.evaluation import Predict
 from chisel.analysis.results import (
     PALETTE,
     DataTable,
-    Estimate,
     mean_over_seeds,
     new_row,
     plain_axes,
 )
 from chisel.configs import StoriesConfig
-from chisel.corpora.stories import Stories, surprisals, tale
+from chisel.corpora.stories import Stories, story_generator, surprisals, tale
 
 KINDS = ("forget", "retain")
 DAMAGE = 1.1
@@ -38,11 +38,6 @@ DAMAGE = 1.1
 _SPREAD = 2.0
 """Standard deviation of the prior of each bias, without which words that do not occur get −∞."""
 _BATCH = 100
-_KEY = 7
-"""Part of the seed that makes the stories of these scores different from those of the corpus."""
-
-Predict = Callable[[Tensor], Tensor]
-"""Function from tokens `[B, T]` to logits of each next token `[B, T, V]`."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ class StoryReader:
 
     def __init__(self, corpus: StoriesConfig, count: int) -> None:
         self.grammar, self._seed = tale(corpus.noise), corpus.seed
-        generator = np.random.default_rng([corpus.seed, _KEY])
+        generator = story_generator(corpus.seed, "routing")
         topics = self.grammar.latent("topic").values
         others = [n for n, topic in enumerate(topics) if topic != corpus.forget]
         self._topics = {"forget": [topics.index(corpus.forget)], "retain": others}
@@ -106,7 +101,7 @@ class StoryReader:
 
     def attacker(self, count: int) -> Stories:
         """Draw `count` stories of the topic to forget, which differ from those to measure on."""
-        generator = np.random.default_rng([self._seed, _KEY, 1])
+        generator = story_generator(self._seed, "routing", 1)
         return self._drawn(self._topics["forget"], count, generator)
 
     def measure(self, predict: Predict) -> dict[str, float]:
@@ -176,13 +171,13 @@ def routing_table(scores: RoutingScores) -> DataTable:
         state = scores.judged(arm)
         row: dict[str, Any] = {"arm": arm}
         for kind in KINDS:
-            row[f"{kind} +nats"] = _mean([one[kind] for one in by_state[state]])
-        row["R"] = _mean(scores.ratios(arm, state))
-        row["R attacked"] = _mean(scores.ratios(arm, "attacked"))
-        row["whole forget"] = _mean([one["forget"] for one in by_state["whole"]])
-        row["whole retain"] = _mean([one["retain"] for one in by_state["whole"]])
+            row[f"{kind} +nats"] = mean_over_seeds([one[kind] for one in by_state[state]])
+        row["R"] = mean_over_seeds(scores.ratios(arm, state))
+        row["R attacked"] = mean_over_seeds(scores.ratios(arm, "attacked"))
+        row["whole forget"] = mean_over_seeds([one["forget"] for one in by_state["whole"]])
+        row["whole retain"] = mean_over_seeds([one["retain"] for one in by_state["whole"]])
         if "random" in by_state:
-            row["random forget"] = _mean([one["forget"] for one in by_state["random"]])
+            row["random forget"] = mean_over_seeds([one["forget"] for one in by_state["random"]])
         rows.append(row)
     return DataTable(
         "Forgetting a topic, in nats per token above the exact entropy",
@@ -192,10 +187,6 @@ def routing_table(scores: RoutingScores) -> DataTable:
         "fine-tuning on the topic",
         form=".3f",
     )
-
-
-def _mean(values: Sequence[float]) -> Estimate:
-    return mean_over_seeds(np.array(values))
 
 
 def routing_figure(scores: RoutingScores, title: str) -> Figure:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from chisel.analysis.interventions import intervene, record
 from chisel.analysis.language.sites import site_table
 from chisel.analysis.language.vectors import add_at_tokens
-from chisel.corpora.stories import Grammar
+from chisel.corpora.stories import Grammar, story_generator
 from chisel.models.language import GPT
 
 
@@ -45,10 +45,6 @@ def words_of_latent(grammar: Grammar, latent: str, value: str) -> set[int]:
     return found
 
 
-_KEY = 6
-"""Part of the seed that makes the stories of questions different from those of the corpus."""
-
-
 @dataclass(frozen=True)
 class Questions:
     """Beginnings of stories up to the first word that depends on a latent."""
@@ -72,7 +68,7 @@ class Questions:
     @classmethod
     def of(cls, grammar: Grammar, latent: str, count: int, seed: int) -> Questions:
         """Draw beginnings of stories."""
-        tokens = grammar.sample(count, np.random.default_rng([seed, _KEY])).tokens
+        tokens = grammar.sample(count, story_generator(seed, "questions")).tokens
         first = np.full(count, tokens.shape[1])
         options: tuple[int, ...] = ()
         for one in grammar.predictions(tokens):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +19,7 @@ from chisel.analysis.language.sparse_autoencoder import (
 )
 from chisel.analysis.language.vectors import add_at_tokens
 from chisel.configs import ConfigError, StoriesConfig
-from chisel.corpora.stories import Grammar, tale
+from chisel.corpora.stories import Grammar, story_generator, tale
 from chisel.models import Loaded
 from chisel.models.language import GPT
 
@@ -51,7 +50,7 @@ class StoryModel:
         table = site_table(model)
         layers = layers or range(min(1, table.layers - 1), table.layers)
         self.sites = {layer: table.site(f"block.{layer}.in") for layer in layers}
-        stories = grammar.sample(_STORIES, np.random.default_rng([seed, 1]))
+        stories = grammar.sample(_STORIES, story_generator(seed, "features"))
         words = torch.from_numpy(stories.tokens[:, :-1] > 0)
         self.norms, self.features = dict[int, float](), dict[int, SparseAutoencoder]()
         for layer, stream in self.streams(torch.from_numpy(stories.tokens)).items():
@@ -84,7 +83,7 @@ class StoryModel:
     def carried(self, latent: str) -> float:
         """Return how much of a latent the network carries (see `carried`); it is measured once."""
         if latent not in self._known:
-            draws = np.random.default_rng([self.seed, 3, self.grammar.number(latent)])
+            draws = story_generator(self.seed, "carried", self.grammar.number(latent))
             some = partial(concept_pairs, self.grammar, latent, count=_STORIES, generator=draws)
             targets = [
                 ConceptTarget.of(self.grammar, latent, value, some(value=value)[0])

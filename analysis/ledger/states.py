@@ -14,14 +14,12 @@ from typing import Any, Literal, NamedTuple
 
 from chisel.analysis.results import plain, read_json, runs_of, short_digest
 from chisel.configs import CheckpointError, ConfigError, Measurement, Page, Training, hint
-from chisel.models import WEIGHTS, file_digest, find_checkpoint, holds_agent
+from chisel.models import CONFIG_FILE, WEIGHTS, file_digest, find_checkpoint, holds_agent
 
 STAMP = "reproduced.json"
 """Name of the stamp's file."""
 AGENTS = "agents"
 """Folder in which the seeds of a training are linked, if only some of them are shipped."""
-CONFIG = "config.yaml"
-"""File that every folder of a run has."""
 
 Name = Literal["recorded", "done", "part done", "missing", "waits"]
 
@@ -177,7 +175,7 @@ def _seeds(entry: Training, folder: Path) -> Iterator[str]:
         elif (run / STAMP).is_file():
             yield "done"
         else:
-            yield "begun" if (run / CONFIG).is_file() else "missing"
+            yield "begun" if (run / CONFIG_FILE).is_file() else "missing"
 
 
 def _digest(run: Path) -> str:

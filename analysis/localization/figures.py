@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chisel.analysis.ablation import AblationMatrix
-from chisel.analysis.localization.gradient_norm import MEAN, mean_of_known
+from chisel.analysis.localization.gradient_norm import MEAN
 from chisel.analysis.localization.result import Condition, Localization
 from chisel.analysis.results import (
     GREY,
@@ -17,6 +17,7 @@ from chisel.analysis.results import (
     PALETTE,
     draw_heat,
     explain,
+    mean_of_known,
     new_figure,
     new_row,
     plot_estimates,

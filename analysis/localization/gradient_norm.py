@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.analysis.localization.elements import Elements
-from chisel.analysis.results import Estimate, bootstrap_mean
+from chisel.analysis.results import Estimate, bootstrap_mean, mean_of_known
 
 MEAN = "mean"
 """Name for the mean over kinds."""
@@ -177,12 +177,6 @@ class SquaredGradientNorms:
             kind: dict(zip(self.elements.regions, row, strict=True))
             for kind, row in zip(self.kinds, table, strict=True)
         }
-
-
-def mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over the first axis without NaN; NaN if all values are NaN."""
-    known = ~np.isnan(values)
-    return np.asarray(_ratio(np.nansum(values, axis=0), known.sum(axis=0)))
 
 
 def _ratio(part: Any, whole: Any) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chisel.analysis.results import MANIFEST, TABLES
-from chisel.configs import CheckpointError
+from chisel.analysis.results import MANIFEST, TABLES, read_result
 
 SHOWN = 40_000
 """Largest number of bytes of a data file that is shown, folded; a larger file is only named."""
@@ -42,9 +40,9 @@ def findings(folder: Path) -> Findings:
         CheckpointError: If a JSON file there cannot be read.
     """
     files = [file for file in sorted(folder.iterdir()) if file.name != TABLES]
-    found = [_read(file) for file in files if file.suffix == ".json"]
+    found = [read_result(file) for file in files if file.suffix == ".json"]
     commands = [one["command"] for one in found if isinstance(one.get("command"), str)]
-    tables = _read(folder / TABLES)["tables"] if (folder / TABLES).is_file() else []
+    tables = read_result(folder / TABLES)["tables"] if (folder / TABLES).is_file() else []
     return Findings(
         {file.name: file.read_bytes() for file in files if file.suffix in _FIGURES},
         tables + [one["table"] for one in found if "table" in one],
@@ -61,7 +59,7 @@ def is_about(folder: Path, digests: Sequence[str]) -> bool:
     Raises:
         CheckpointError: If a JSON file there cannot be read.
     """
-    found = [_read(file) for file in sorted(folder.glob("*.json")) if file.name != TABLES]
+    found = [read_result(file) for file in sorted(folder.glob("*.json")) if file.name != TABLES]
     named = {digest for data in found for digest in _digests(data)}
     return bool(named) and named == set(digests)
 
@@ -90,12 +88,3 @@ def _digests(data: Mapping[str, Any]) -> list[str]:
     several = runs if isinstance(runs, list) else []
     named = [one.get("sha256") for one in (data, *several) if isinstance(one, dict)]
     return [digest for digest in named if isinstance(digest, str)]
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Return the content of a JSON file; an empty dict if it is no result."""
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be read: {error}; delete it to run again") from error
-    return data if isinstance(data, dict) else {}

@@ -111,6 +111,12 @@ def proportion(successes: int, n: int) -> Estimate:
     return Estimate(p, low, high, n, (0, 1))
 
 
+def mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over the first axis without NaN; NaN where all values are NaN."""
+    known = (~np.isnan(values)).sum(axis=0)
+    return np.asarray(np.nansum(values, axis=0) / np.where(known == 0, np.nan, known))
+
+
 def mean_over_seeds(values: ArrayLike, *, within: tuple[float, float] | None = None) -> Estimate:
     """Return the mean of few independent runs with Student's t interval, cut to `within`.
 

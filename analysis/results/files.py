@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from chisel.configs import ConfigError
+from chisel.configs import CheckpointError, ConfigError
 from chisel.models import write_file
 
 TABLES = "tables.json"
@@ -158,9 +158,21 @@ def _named_in_manifests(folder: Path, study: str) -> list[str]:
 def read_json(file: Path) -> dict[str, Any]:
     """Return the content of a JSON file, or an empty dict if it is not a result of ours."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_result(file)
+    except CheckpointError:
         return {}
+
+
+def read_result(file: Path) -> dict[str, Any]:
+    """Return the content of a JSON file, or an empty dict if it is something else than a dict.
+
+    Raises:
+        CheckpointError: If the file cannot be read or is no JSON.
+    """
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}; delete it to run again") from error
     return data if isinstance(data, dict) else {}
 
 

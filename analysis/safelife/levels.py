@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chisel.configs import ConfigError
 from chisel.envs.safelife import (
+    GREEN_LIFE,
     TASKS,
     Level,
     LevelCycle,
@@ -22,8 +23,6 @@ from chisel.envs.safelife import (
     read_arrays,
     side_effects,
 )
-
-GREEN_LIFE = cells.LIFE | cells.GREEN
 
 COUNTS: dict[str, Callable[[Level], int]] = {
     "green life": lambda level: _number(level.board == GREEN_LIFE),

@@ -12,6 +12,7 @@ from chisel.corpora.stories.pairs import (
     story_pairs,
     words_by_side,
 )
+from chisel.corpora.stories.seeding import story_generator
 from chisel.corpora.stories.tale import TOPICS, tale
 
 # pylint: disable=duplicate-code  # both packages list the same public names
@@ -35,6 +36,7 @@ __all__ = [
     "next_words",
     "sentence_end",
     "story_contrast",
+    "story_generator",
     "story_pairs",
     "surprisals",
     "tale",

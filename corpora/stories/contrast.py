@@ -8,9 +8,7 @@ from chisel.configs import ConfigError, hint
 from chisel.corpora.contrast import Contrast
 from chisel.corpora.stories.grammar import Grammar, Stories
 from chisel.corpora.stories.pairs import story_pairs
-
-_KEY = 5
-"""Part of the seed that makes these stories different from those of the corpus."""
+from chisel.corpora.stories.seeding import story_generator
 
 
 def story_contrast(
@@ -37,7 +35,7 @@ def story_contrast(
         raise ConfigError(
             f"behaviour={concept}: {hint(concept, known)}; or give a YAML file of pairs"
         )
-    generator = np.random.default_rng([seed, _KEY])
+    generator = story_generator(seed, "contrast")
     plus, minus, _ = story_pairs(grammar, concept, count, generator)
     (texts, _), (others, _) = (_opened(grammar, side, concept) for side in (plus, minus))
     questions, (wanted, unwanted) = _opened(grammar, grammar.sample(prompts, generator), concept)

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.configs import StoriesConfig
+from chisel.corpora.digits import Part
 from chisel.corpora.stories.contrast import story_contrast
 from chisel.corpora.stories.grammar import Grammar, Stories
+from chisel.corpora.stories.seeding import story_generator
 from chisel.corpora.stories.tale import TOPICS, tale
 from chisel.corpora.tokens import Sequences, TokenData
 
@@ -23,10 +25,14 @@ def load_stories(config: StoriesConfig) -> TokenData:
     precision are those of the config. The concept's tokens are all tokens that depend on the topic.
     """
     grammar = tale(config.noise)
-    counts = (config.stories, config.validation, config.test)
+    counts: dict[Part, int] = {
+        "train": config.stories,
+        "validation": config.validation,
+        "test": config.test,
+    }
     parts = []
-    for number, count in enumerate(counts):
-        generator = np.random.default_rng([config.seed, number])
+    for part, count in counts.items():
+        generator = story_generator(config.seed, part)
         stories = grammar.sample(count, generator)
         facts = _facts_of(grammar, stories)
         facts["forget"] = facts["topic"] == config.forget

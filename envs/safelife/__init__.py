@@ -27,6 +27,7 @@ from chisel.envs.safelife.levels import (
 from chisel.envs.safelife.make import make_from_levels, make_safelife
 from chisel.envs.safelife.render import render, side_by_side
 from chisel.envs.safelife.side_effects import (
+    GREEN_LIFE,
     Rules,
     SideEffect,
     side_effects,
@@ -41,6 +42,7 @@ __all__ = [
     "ACTIONS",
     "CHANNELS_10",
     "CHANNELS_12",
+    "GREEN_LIFE",
     "TASKS",
     "TIME_LIMITS",
     "EndlessLevels",

@@ -29,7 +29,8 @@ Means = Mapping[str, Sequence[Tensor]]
 Others = Callable[[Tensor], Tensor]
 """Function from an activation to the values that replace a part's units, which broadcast to it."""
 
-_MODES = ("zero", "mean", "resample")
+MODES = ("zero", "mean", "resample")
+"""The ablations that have a name."""
 
 
 @contextlib.contextmanager
@@ -179,7 +180,7 @@ def _replacements(
         return [(part, partial(sources.draw, part)) for part in region.parts]
     if isinstance(mode, bool) or not isinstance(mode, int | float) or not math.isfinite(mode):
         raise RoutingError(
-            f"{region.name}: {mode!r} is no ablation; give {', '.join(_MODES)} or a factor"
+            f"{region.name}: {mode!r} is no ablation; give {', '.join(MODES)} or a factor"
         )
     return [(part, lambda values: values * float(mode)) for part in region.parts]
 

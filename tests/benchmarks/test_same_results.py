@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmarks import same_results
-from benchmarks.same_results import Tree, compare, main, names_between
+from benchmarks.same_results import Tree, compare, main
 from benchmarks.same_results_cases import STUDIES, TRAININGS, Case, cases
 from benchmarks.same_results_compare import (
     RENAMED,
@@ -248,52 +248,52 @@ def test_every_study_algorithm_and_world_has_a_case():
 MAIN = """
 import json, sys
 from pathlib import Path
-import {number} as number
+import chisel.numbers_ as number
 word, value = sys.argv[1:]
 if value == "fail":
     sys.exit("chisel: that is wrong")
 Path("out").mkdir()
-Path("out/found.json").write_text(json.dumps({{word: value, "number": number.NUMBER}}))
+Path("out/found.json").write_text(json.dumps({word: value, "number": number.NUMBER}))
 """
 
 
-def make_tree(root, *, prefixed=False, number=1):
+def make_tree(root, *, number=1):
     """A project whose command writes down what it was told; its rooms are `cli` and `numbers_`."""
+    links = root / "typing_links/chisel"
+    links.mkdir(parents=True)
     for room in ("cli", "numbers_"):
-        (root / room).mkdir(parents=True)
+        (root / room).mkdir()
         (root / room / "__init__.py").write_text(f"NUMBER = {number}\n")
+        (links / room).symlink_to(f"../../{room}")
     (root / "pyproject.toml").touch()
-    (root / "cli/main.py").write_text(MAIN.format(number="numbers_"))
-    if prefixed:
-        links = root / "typing_links/chisel"
-        links.mkdir(parents=True)
-        for name in ("cli", "numbers_"):
-            (links / name).symlink_to(root / name)
-        (root / "chisel").mkdir()
-        (root / "chisel/__init__.py").touch()
-        (links / "__init__.py").symlink_to(root / "chisel/__init__.py")
-        (root / "cli/main.py").write_text(MAIN.format(number="chisel.numbers_"))
+    (root / "cli/main.py").write_text(MAIN)
+    (root / "chisel").mkdir()
+    (root / "chisel/__init__.py").touch()
+    (links / "__init__.py").symlink_to("../../chisel/__init__.py")
     return Tree(root.resolve(), "")
 
 
 CASE = Case("say", ("levels=3 x",))
 
 
-def test_trees_of_either_layout_run_their_own_code_in_their_own_words(tmp_path, monkeypatch):
-    old, new = make_tree(tmp_path / "a"), make_tree(tmp_path / "b", prefixed=True)
+def test_each_tree_runs_its_own_code_and_the_new_one_the_words_that_are_listed(
+    tmp_path, monkeypatch
+):
+    old, new = make_tree(tmp_path / "a"), make_tree(tmp_path / "b")
     assert compare(CASE, old, new, tmp_path / "one").verdict == "equal"
     monkeypatch.setitem(same_results.RENAMED_WORDS, "levels", "games")
     outcome = compare(CASE, old, new, tmp_path / "two")
     assert outcome.verdict == "differs", "the key is not in the map of words alone"
+    assert json.loads((tmp_path / "two/old/say/out/found.json").read_text())["levels=3"] == "x"
     assert json.loads((tmp_path / "two/new/say/out/found.json").read_text())["games=3"] == "x"
     monkeypatch.setitem(same_results.RENAMED, "levels=3", "games=3")
     assert compare(CASE, old, new, tmp_path / "three").verdict == "equal"
-    assert compare(CASE, new, new, tmp_path / "four").verdict == "equal"
-    assert names_between(new, new) == names_between(old, old) == Names()
+    other = make_tree(tmp_path / "c", number=2)
+    assert compare(CASE, old, other, tmp_path / "four").verdict == "differs"
 
 
 def test_a_command_that_fails_and_a_room_from_elsewhere_are_failures(tmp_path):
-    old, new = make_tree(tmp_path / "a"), make_tree(tmp_path / "b", prefixed=True)
+    old, new = make_tree(tmp_path / "a"), make_tree(tmp_path / "b")
     failed = compare(Case("no", ("say fail",)), old, new, tmp_path / "one")
     assert failed.verdict == "failed"
     assert failed.errors["old"].endswith("exit 1: chisel: that is wrong")

@@ -18,12 +18,11 @@ from typing import Any
 import joblib
 import torch
 
-from chisel import configs
+from chisel import configs, models
 from chisel.analysis import ledger, studies
 from chisel.analysis.evaluation import evaluate
 from chisel.analysis.results import options_of, progress_bars, show, write_json
 from chisel.configs import ChiselError, ConfigError, Measurement, Page, Stopped, Training, registry
-from chisel.trainers.runs import rundir
 from chisel.trainers.runs.run import resume, train
 from chisel.trainers.runs.versions import git_commit
 from chisel.trainers.studies.runs import plan_runs, run_folder
@@ -119,7 +118,7 @@ def _train(page: Page, name: str, entry: Training, out: Path) -> None:
             continue
         print(f"{page.name}: {name}: seed {seed}")
         clock = _Clock()
-        if (folder / rundir.CONFIG_FILE).is_file():
+        if (folder / models.CONFIG_FILE).is_file():
             resume(folder)
         else:
             train(config)

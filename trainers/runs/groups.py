@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from chisel import configs
+from chisel import configs, models
 from chisel.analysis.results import compare, show
 from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig, Stopped
 from chisel.trainers.logging.grid_progress import GridProgress
@@ -127,7 +127,7 @@ def resume(
     try:
         plan = read_plans(group, name).get(name)
     except CheckpointError:
-        if not (path / rundir.CONFIG_FILE).is_file():
+        if not (path / models.CONFIG_FILE).is_file():
             raise
         plan = None  # the grid's file is damaged, but this run can go on by itself
     if plan is None:
@@ -236,7 +236,7 @@ def _train(one: Member) -> Path:
 
 
 def _begun(one: Member) -> bool:
-    return (one.folder / rundir.CONFIG_FILE).is_file()
+    return (one.folder / models.CONFIG_FILE).is_file()
 
 
 def _unfinished(one: Member) -> bool:

@@ -75,7 +75,7 @@ def members_of(
     _refuse_varied(plans, configs.flatten(given))
     for name, plan in plans.items():
         resuming.check_overrides(plan, planned[name], folder)
-        own = folder / name / rundir.CONFIG_FILE
+        own = folder / name / models.CONFIG_FILE
         frames, wanted = (
             rundir.read_config(own.parent).frames if own.is_file() else 0,
             planned[name].frames,
@@ -98,7 +98,7 @@ def member(folder: Path, name: str, plan: RunConfig, overrides: Sequence[str]) -
         overrides: Settings that replace options of a run that was begun.
     """
     settings = tuple(one for one in overrides if not one.startswith("frames="))
-    if not (folder / name / rundir.CONFIG_FILE).is_file():
+    if not (folder / name / models.CONFIG_FILE).is_file():
         return Member(name, folder / name, plan, settings)
     own = configs.override(rundir.read_config(folder / name), settings)
     return Member(name, folder / name, replace(own, frames=plan.frames), settings)

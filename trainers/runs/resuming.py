@@ -9,7 +9,6 @@ from typing import Any
 
 from chisel import configs, models
 from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig
-from chisel.trainers.runs.rundir import CONFIG_FILE
 
 RESUMABLE = ("frames", "trainer", "tracking")
 """Parts of a config that may change when a run is resumed."""
@@ -135,7 +134,7 @@ def _fork(folder: Path, changed: Mapping[str, Any]) -> str:
     if not any(key.startswith("model.") for key in changed):
         settings["init_from"] = str(folder)
     typed = [f"{key}={_typed(value)}" for key, value in {**settings, **changed}.items()]
-    return shlex.join(["chisel", "train", str(folder / CONFIG_FILE), *typed])
+    return shlex.join(["chisel", "train", str(folder / models.CONFIG_FILE), *typed])
 
 
 def _typed(value: Any) -> str:

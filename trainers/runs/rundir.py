@@ -20,7 +20,6 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 """Errors of file systems without locks, such as NFS without its service or Lustre without flock."""
@@ -65,7 +64,8 @@ def group_of(folder: Path) -> Path | None:
 
 def discard_unused(folder: Path) -> None:
     """Remove the folder of a run if it has no results."""
-    if {path.name for path in folder.iterdir()} <= {CONFIG_FILE, LOCK_FILE, models.GROUP_FILE}:
+    unused = {models.CONFIG_FILE, LOCK_FILE, models.GROUP_FILE}
+    if {path.name for path in folder.iterdir()} <= unused:
         shutil.rmtree(folder)
 
 
@@ -75,7 +75,7 @@ def write_config(folder: Path, config: RunConfig) -> None:
     Raises:
         CheckpointError: If the disk refuses.
     """
-    models.write_file(folder / CONFIG_FILE, configs.to_yaml(config).encode())
+    models.write_file(folder / models.CONFIG_FILE, configs.to_yaml(config).encode())
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -84,9 +84,9 @@ def read_config(folder: Path) -> RunConfig:
     Raises:
         CheckpointError: If the folder is not a run.
     """
-    path = folder / CONFIG_FILE
+    path = folder / models.CONFIG_FILE
     if not path.is_file():
-        raise CheckpointError(f"{folder} is not a run: it has no {CONFIG_FILE}")
+        raise CheckpointError(f"{folder} is not a run: it has no {models.CONFIG_FILE}")
     return configs.load(str(path))
 
 

@@ -128,7 +128,7 @@ def require_same(config: RunConfig) -> None:
         ConfigError: If it was not; the message names the first setting that differs.
     """
     folder = run_folder(config)
-    if not (folder / rundir.CONFIG_FILE).is_file():
+    if not (folder / models.CONFIG_FILE).is_file():
         return
     found, wanted = (_trained(one) for one in (rundir.read_config(folder), config))
     for key in sorted(found.keys() | wanted.keys()):
@@ -163,7 +163,7 @@ def _finish(config: RunConfig) -> None:
         ConfigError: If it was stopped.
     """
     folder = run_folder(config)
-    if not (folder / rundir.CONFIG_FILE).is_file():
+    if not (folder / models.CONFIG_FILE).is_file():
         train(config)
     elif not is_finished(config):
         limits = {key: getattr(config.trainer, key) for key in _LIMITS}

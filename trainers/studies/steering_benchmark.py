@@ -43,6 +43,7 @@ from chisel.analysis.results import (
     counted,
 )
 from chisel.configs import ConfigError, hint
+from chisel.corpora.stories import story_generator
 from chisel.models import Loaded
 from chisel.trainers.studies.learnt_steering import LowRankAdapter, learnt_vector
 
@@ -195,8 +196,8 @@ class _Bench:
     def concept(self, latent: str, value: str) -> ConceptScores:
         """Try all methods on one concept, if the network carries it."""
         place = [one for some in self.grammar.latents for one in some.values].index(value)
-        options, key = self.options, [self.options.seed, 2, place]
-        draws = np.random.default_rng(key)
+        options = self.options
+        draws = story_generator(options.seed, "benchmark", place)
         if self.network.carried(latent) < options.carries:
             return ConceptScores(value, self.network.carried(latent), {})
         drawn = partial(concept_pairs, self.grammar, latent, value, generator=draws)

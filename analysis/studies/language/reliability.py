@@ -43,13 +43,17 @@ from chisel.analysis.results import (
     labelled,
 )
 from chisel.configs import ConfigError, hint
-from chisel.corpora.stories import Stories, confound_angle, story_pairs, words_by_side
+from chisel.corpora.stories import (
+    Stories,
+    confound_angle,
+    story_generator,
+    story_pairs,
+    words_by_side,
+)
 from chisel.models import Loaded
 
 MEANS, SAE = "means", "SAE feature"
 Read = Literal["evidence", "last"]
-_KEYS = {"target": 5, "pairs": 6, "many": 7}
-"""Parts of the seed that make the stories of each purpose different."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,6 @@ class _Options:
                 for noise in self.noises:
                     for draw in range(self.draws):
                         yield count, agreement, noise, draw
-
-    def generator(self, purpose: str, *more: int) -> np.random.Generator:
-        """Return the generator of the stories for one purpose."""
-        return np.random.default_rng([self.seed, _KEYS[purpose], *more])
 
 
 class _Side(NamedTuple):
@@ -261,7 +261,7 @@ class _Bench:
         grammar, concept = network.grammar, options.concept
         value = grammar.latent(concept).values[0]
         samples, _ = concept_pairs(
-            grammar, concept, value, 2 * options.prompts, options.generator("target")
+            grammar, concept, value, 2 * options.prompts, story_generator(options.seed, "gates")
         )
         halves = ConceptTarget.of(grammar, concept, value, samples).halves()
         self.choose, self.score = (ConceptGauge(network, layer, half) for half in halves)
@@ -274,13 +274,14 @@ class _Bench:
         names = (concept, options.confound)
         sides = [side for name in names for side in words_by_side(grammar, name)]
         self.words = torch.tensor([word for side in sides for word in side])
-        plus, minus = self._sides(options.many, 0.5, 0.0, options.generator("many"), None)
+        generator = story_generator(options.seed, "many pairs")
+        plus, minus = self._sides(options.many, 0.5, 0.0, generator, None)
         self.clean = (plus.values - minus.values).mean(0)
 
     def draw(self, count: int, agreement: float, noise: float, number: int) -> Iterator[DrawScore]:
         """Score every method on one draw."""
         options, key = self.options, [count, round(1e6 * agreement), round(1e6 * noise), number]
-        generator = options.generator("pairs", *key)
+        generator = story_generator(options.seed, "pairs", *key)
         plus, minus = self._sides(count, agreement, noise, generator, options.confound)
         angle = confound_angle(self.network.grammar, options.concept, options.confound, agreement)
         for method, found in self._methods(plus, minus).items():

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chisel.envs.maze import layout
+from chisel.envs.maze.native.flat import PIXELS, VISIBLE_IN_MEMORY
 from chisel.envs.maze.native.generator import generate
 from chisel.envs.maze.native.streams import level_streams, next_seed
 from chisel.envs.maze.native.words import SIZE, WORDS, Stream, as_block, from_block, seed_words
@@ -84,8 +85,6 @@ _UNSEEDED = 5489
 """Seed of the words of a Mersenne Twister that was never seeded, such as procgen's third stream."""
 _ASSETS = -446301918
 """procgen's hash of the game's name."""
-_MEMORY_VIEW = 8
-"""Side in cells of the square around the mouse that is visible in the memory mode."""
 
 
 def new_record() -> NDArray[Any]:
@@ -179,9 +178,9 @@ def _mouse_bytes(fact: dict[str, Any], x: float, y: float) -> bytes:
 
 def _camera_bytes(side: int, centre: tuple[float, float], centred: bool) -> bytes:
     """Return the camera's numbers; procgen computes them in float32."""
-    visible = np.float32(_MEMORY_VIEW if centred else side)
-    unit = np.float32(64) / visible
-    view = np.float32(64) / unit
+    visible = np.float32(VISIBLE_IN_MEMORY if centred else side)
+    unit = np.float32(PIXELS) / visible
+    view = np.float32(PIXELS) / unit
     left, bottom = (unit * (np.float32(one) - view / np.float32(2)) for one in centre)
     return struct.pack("<iiifffffi", side, side, 51, unit, view, left, bottom, visible, 0)
 
