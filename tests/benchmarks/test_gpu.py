@@ -60,6 +60,7 @@ def test_a_captured_rollout_is_what_the_games_did() -> None:
         assert torch.equal(buffer["rewards"][t] > 0, rewards > 0)
 
 
+@pytest.mark.slow
 def test_every_contender_runs_at_toy_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "SETTINGS", dict(list(gpu.SETTINGS.items())[:1]))
     contenders = dict(gpu.CONTENDERS)

@@ -2,9 +2,12 @@
 
 import math
 
+import pytest
+
 from benchmarks import routing_overhead
 
 
+@pytest.mark.slow
 def test_all_networks_and_forms_are_compared_with_both_allocators():
     found = routing_overhead.measure_apart(toy=True, rounds=2)
     assert set(found) == {"default", "keeping"}

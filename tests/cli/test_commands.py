@@ -52,7 +52,7 @@ def test_help_on_a_study_lists_its_options_and_defaults(capsys) -> None:
     assert shown.startswith("usage: chisel study localization checkpoint=CHECKPOINT [key=value …]")
     for lines in (
         "controls=3  (a whole number, at least 0)\n      Number of random regions for each region.",
-        "a folder of seeds)\n      The same for runs trained",
+        "a folder of seeds)\n      The same of runs that were trained",
     ):
         assert lines in shown
     assert main(["study", "localisation", "--help"]) == 2
