@@ -13,9 +13,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from chisel.configs import registry
 from chisel.configs.errors import ConfigError
 from chisel.configs.parsing import catalog
@@ -270,6 +267,9 @@ def _check_measurement(entry: Measurement, above: Mapping[str, Training | Measur
 
 def _typed(schema: type[T], plain: Any) -> T:
     """Convert a YAML mapping to a dataclass."""
+    from omegaconf import OmegaConf  # here, because `--help` and completion do without it
+    from omegaconf.errors import OmegaConfBaseException
+
     known = [one.name for one in fields(schema)]  # type: ignore[arg-type]  # always a dataclass
     if not isinstance(plain, Mapping):
         raise ConfigError(f"must hold keys and values; {hint('', known)}")

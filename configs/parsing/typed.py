@@ -6,10 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache
-from typing import Any, cast
-
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from typing import TYPE_CHECKING, Any, cast
 
 from chisel.configs import registry
 from chisel.configs.errors import ConfigError
@@ -18,6 +15,11 @@ from chisel.configs.parsing.keys import Leaf, leaves, leaves_of
 from chisel.configs.parsing.nesting import COMPONENTS, nested
 from chisel.configs.schema import LaunchConfig, RunConfig
 from chisel.configs.suggest import near, shown
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+# Functions import OmegaConf themselves, because `--help` and completion do without it.
 
 _BOOLS = {"true", "false", "yes", "no", "on", "off"}
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d+)?[eE]\+?\d{1,2}")
@@ -49,6 +51,8 @@ def _defaults(schema: type, components: tuple[tuple[str, type], ...] = ()) -> Di
 
     They are cached, because computing them is half the time of loading a config.
     """
+    from omegaconf import OmegaConf
+
     base: DictConfig = OmegaConf.structured(schema(**{kind: one() for kind, one in components}))
     OmegaConf.set_readonly(base, True)
     return base
@@ -56,6 +60,8 @@ def _defaults(schema: type, components: tuple[tuple[str, type], ...] = ()) -> Di
 
 def _typed(base: DictConfig, given: Iterable[Leaf]) -> Any:
     """Return the dataclass of `base` with the given options."""
+    from omegaconf.errors import OmegaConfBaseException
+
     given = [_prepared(leaf) for leaf in given]
     try:
         return _merged(base, given)
@@ -107,12 +113,16 @@ def _prepared(leaf: Leaf) -> Leaf:
 
 
 def _merged(base: Any, given: Iterable[Leaf]) -> Any:
+    from omegaconf import OmegaConf
+
     data = nested({leaf.key: leaf.value for leaf in given})
     return OmegaConf.to_object(OmegaConf.merge(base, data))
 
 
 def _explained(error: Exception, base: Any, given: Iterable[Leaf]) -> ConfigError:
     """Return OmegaConf's error as ours. It may not name the key, so each option is tried alone."""
+    from omegaconf.errors import OmegaConfBaseException
+
     for leaf in given:
         try:
             _merged(base, [leaf])

@@ -9,7 +9,7 @@ from chisel.cli.commands import COMMANDS
 from chisel.cli.main import main
 from chisel.configs import registry
 
-HEAVY = ("torch", "numpy", "lightning", "matplotlib", "pandas")
+HEAVY = ("omegaconf", "torch", "numpy", "lightning", "matplotlib", "pandas")
 
 
 @pytest.fixture(autouse=True)
