@@ -82,7 +82,7 @@ class Forked:
 @functools.cache
 def _server() -> socket.socket:
     """Start the process that is copied; it ends with this one, which closes the socket."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = socket.socketpair()
     with theirs:
         subprocess.Popen(
             [sys.executable, SERVER, str(theirs.fileno())],
