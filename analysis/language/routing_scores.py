@@ -223,6 +223,7 @@ def routing_figure(scores: RoutingScores, title: str) -> Figure:
             right.plot(factors, means, style, color=colours[arm], label=label)
     right.set_xlabel("factor of the region's units")
     right.set_ylabel("nats above the entropy")
-    right.legend(fontsize=7)
+    if scores.dial:
+        right.legend(fontsize=7)
     plain_axes(right)
     return figure

@@ -82,6 +82,16 @@ def _count_all(
 
 
 @compiled
+def _equal(board: Board, other: Board) -> bool:
+    """Compare boards; numba takes seconds longer to compile `np.array_equal`."""
+    for y in range(board.shape[0]):
+        for x in range(board.shape[1]):
+            if board[y, x] != other[y, x]:
+                return False
+    return True
+
+
+@compiled
 def _count_cycle(
     board: Board, planes: Planes, kinds: Kinds, stream: Stream, steps: int, counts: Counts
 ) -> None:
@@ -92,12 +102,12 @@ def _count_cycle(
         advance(board, planes, stream)
         _add(board, kinds, 1, counts)
         age += 1
-        if np.array_equal(board, earlier):
+        if _equal(board, earlier):
             whole, rest = divmod(steps - step, age)
             for number in range(age if whole else rest):
                 advance(board, planes, stream)
                 _add(board, kinds, whole + (number < rest), counts)
             return
         if age == span:
-            earlier[:] = board
+            earlier = board.copy()
             age, span = 0, 2 * span

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from chisel.analysis.evaluation import evaluate
 from chisel.analysis.results import make_folder, save_figure, write_gif, write_json
 from chisel.configs import CheckpointError, ConfigError
 from tests.cli.small import agent_of
+from tests.processes import Forked
 
 PROGRAM = """
 import io, json, resource, sys
@@ -58,16 +57,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
         "train": ["train", *small, "name=one"],
         "seeds": ["train", *small, "name=two", "seed=0,1"],
     }
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(list(commands.values()))],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder, dict(zip(commands, json.loads(done.stdout), strict=True))
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = Forked(f"-c {PROGRAM}", json.dumps(list(commands.values())), cwd=folder, env=env)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return folder, dict(zip(commands, json.loads(out), strict=True))
 
 
 @pytest.mark.parametrize(

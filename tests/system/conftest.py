@@ -14,6 +14,7 @@ import torch
 from chisel import models
 from chisel.cli.main import main
 from tests import plugins
+from tests.processes import Forked
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -21,19 +22,25 @@ SMOKE = ["maze/smoke", "trainer.progress=false", "trainer.threads=1"]
 
 
 def command_in(folder):
-    """Run `chisel` in its own folder, with one thread, hash seed 1 and procgen's default."""
+    """Run `chisel` in its own folder, with one thread, hash seed 1 and procgen's default.
+
+    With variables it is a Python of its own, and otherwise a copy of one with the imports done.
+    """
 
     def run(*arguments, wait=True, code=0, **environment):
-        command = [sys.executable, "-m", "chisel.cli.main", *map(str, arguments)]
-        settings = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"} | environment
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=os.environ | settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        words = [*map(str, arguments)]
+        settings = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"} | environment
+        if environment:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "chisel.cli.main", *words],
+                cwd=folder,
+                env=settings,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        else:
+            process = Forked("-m chisel.cli.main", *words, cwd=folder, env=settings)
         if not wait:
             return process
         out, err = process.communicate(timeout=900)

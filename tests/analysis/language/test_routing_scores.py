@@ -1,6 +1,7 @@
 """Scores of routed models: above the exact entropy, calibrated, and R between its two ends."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -96,3 +97,11 @@ def test_the_table_has_a_row_for_each_arm_and_the_figure_every_arm():
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == ["control", "filtered-all", "era"]
     assert len(figure.axes[1].lines) == 2
+
+
+def test_arms_without_regions_are_drawn_without_a_warning():
+    alone = RoutingScores({"control": SCORES.losses["control"]}, {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = routing_figure(alone, "title")
+    assert figure.axes[1].get_legend() is None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 from chisel import trainers
 from chisel.configs import ConfigError, load_grid
 from chisel.trainers.logging.wandb_environment import check_mode
+from tests.processes import Forked
 from tests.trainers.logging import wandb_file
 from tests.trainers.logging.wandb_play import PATIENCE, segments
 
@@ -69,17 +68,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
     ours = {"HOME": str(folder), "WANDB_RUN_ID": "mine"}
     ours |= {"WANDB_ENTITY": "us", "WANDB_PROJECT": "other", "WANDB_NAME": "other"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=folder,
-        env=clean | ours | {"WANDB_BASE_URL": "http://127.0.0.1:9", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder, json.loads(done.stdout)
+    ours |= {"WANDB_BASE_URL": "http://127.0.0.1:9", "OMP_NUM_THREADS": "1"}
+    process = Forked(f"-c {PROGRAM}", cwd=folder, env=clean | ours)
+    out, err = process.communicate(PATIENCE)
+    assert (process.returncode, err) == (0, "")
+    return folder, json.loads(out)
 
 
 def test_an_id_from_outside_names_a_lone_run_and_each_of_several_seeds_has_its_own(

@@ -11,6 +11,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.processes import Forked
+
 HERE = Path(__file__).parent
 PATIENCE = 300
 """Seconds that a script may take on a very busy machine."""
@@ -33,7 +35,7 @@ class Listener:
                 return
 
 
-def start(folder: Path, mode: str, server: str, *steps: str, **extra: str) -> subprocess.Popen[str]:
+def start(folder: Path, mode: str, server: str, *steps: str, **extra: str) -> Forked:
     """Start a run in a process; see `wandb_script`."""
     folder.mkdir(exist_ok=True)
     home = folder / "home"
@@ -45,17 +47,11 @@ def start(folder: Path, mode: str, server: str, *steps: str, **extra: str) -> su
         "WANDB_BASE_URL": server,
         "OMP_NUM_THREADS": "1",
     }
-    return subprocess.Popen(
-        [sys.executable, str(HERE / "wandb_script.py"), str(folder), mode, *steps],
-        env=clean | ours | extra,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    script = str(HERE / "wandb_script.py")
+    return Forked(script, str(folder), mode, *steps, cwd=Path.cwd(), env=clean | ours | extra)
 
 
-def end(process: subprocess.Popen[str]) -> dict[str, Any]:
+def end(process: Forked) -> dict[str, Any]:
     """Wait for its end; return what the script printed, and check that nothing else was printed."""
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")

@@ -1,5 +1,6 @@
 """Two processes compute what one would on the whole batch."""
 
+import multiprocessing
 import os
 import socket
 
@@ -36,7 +37,8 @@ def results(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(each_rank, args=(port, folder), nprocs=2)
+    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
+    mp.start_processes(each_rank, args=(port, folder), nprocs=2, start_method="forkserver")
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
