@@ -68,7 +68,7 @@ TRAININGS = {
     "reinforce-faithful": f"oversight/paper {CPU} env.num_envs=16 frames=2048",
     "autoencoder": f"digits/halves {DIGITS} frames=3591",
     "language": f"language/stories {STORIES}",
-    "language-routed": f"language/stories-routed {STORIES}",
+    "language-routed": f"language/stories-routed {STORIES} routing.l1=1e-4",
     "language-sgtm": f"language/stories-sgtm {STORIES}",
     "language-gram": f"language/stories-gram {STORIES}",
     "autoencoder-shuffled": f"digits/shuffled {DIGITS} frames=2394",

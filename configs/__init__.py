@@ -24,6 +24,7 @@ from chisel.configs.parsing.nesting import flatten
 from chisel.configs.parsing.overrides import parse_settings
 from chisel.configs.parsing.typed import to_plain
 from chisel.configs.rules.aup import deep_aup_iterations
+from chisel.configs.rules.inert import iteration_size
 from chisel.configs.rules.maze import WORLD_SIZE
 from chisel.configs.rules.validate import (
     check_env,
@@ -155,6 +156,7 @@ __all__ = [
     "from_plain",
     "hint",
     "how_to_install",
+    "iteration_size",
     "load",
     "load_grid",
     "namesake",

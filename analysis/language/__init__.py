@@ -41,6 +41,7 @@ from chisel.analysis.language.routing_scores import (
     KINDS,
     RoutingScores,
     StoryReader,
+    filtering_table,
     routing_figure,
     routing_table,
 )
@@ -137,6 +138,7 @@ __all__ = [
     "control_p",
     "effect_of",
     "effect_row",
+    "filtering_table",
     "fitted_layers",
     "flat_row",
     "forget",

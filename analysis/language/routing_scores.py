@@ -160,6 +160,21 @@ class RoutingScores:
         )
         return [(a - c) / (n - c) for a, c, n in zip(mine, control, never, strict=True)]
 
+    def minus(self, arm: str, other: str, kind: str, state: str | None = None) -> list[float]:
+        """Return the loss of an arm minus that of another for each seed, in nats.
+
+        Args:
+            arm: The arm.
+            other: The arm that is subtracted.
+            kind: `forget` or `retain`.
+            state: State of both; None takes each in the state in which it is judged.
+        """
+        mine, theirs = (
+            self.losses[one][state if state is not None else self.judged(one)]
+            for one in (arm, other)
+        )
+        return [a[kind] - b[kind] for a, b in zip(mine, theirs, strict=True)]
+
     def _forget(self, arm: str, state: str) -> list[float]:
         return [one["forget"] for one in self.losses[arm][state]]
 
@@ -177,7 +192,8 @@ def routing_table(scores: RoutingScores) -> DataTable:
         row["whole forget"] = mean_over_seeds([one["forget"] for one in by_state["whole"]])
         row["whole retain"] = mean_over_seeds([one["retain"] for one in by_state["whole"]])
         if "random" in by_state:
-            row["random forget"] = mean_over_seeds([one["forget"] for one in by_state["random"]])
+            for kind in KINDS:
+                row[f"random {kind}"] = mean_over_seeds([one[kind] for one in by_state["random"]])
         rows.append(row)
     return DataTable(
         "Forgetting a topic, in nats per token above the exact entropy",
@@ -185,6 +201,37 @@ def routing_table(scores: RoutingScores) -> DataTable:
         caption="judged without the region where there is one; R: 0 forgets nothing, 1 as if never "
         f"learnt, above {DAMAGE} is damage; random: without as many random units; attacked: after "
         "fine-tuning on the topic",
+        form=".3f",
+    )
+
+
+def filtering_table(scores: RoutingScores) -> DataTable:
+    """Make the table of routed arms minus `filtered`, paired over seeds.
+
+    R is taken before and after the attack. The tax is the loss of the whole network on the other
+    topics, minus that of the control; it is missing without a control.
+    """
+    rows = []
+    for arm, by_state in scores.losses.items():
+        if "ablated" not in by_state:
+            continue
+        row: dict[str, Any] = {"arm": arm}
+        for name, states in (("R", ("ablated", "whole")), ("R attacked", ("attacked",) * 2)):
+            mine, theirs = scores.ratios(arm, states[0]), scores.ratios("filtered", states[1])
+            row[name] = mean_over_seeds(np.subtract(mine, theirs))
+        row["forget"] = mean_over_seeds(scores.minus(arm, "filtered", "forget"))
+        row["forget attacked"] = mean_over_seeds(
+            scores.minus(arm, "filtered", "forget", "attacked")
+        )
+        row["retain"] = mean_over_seeds(scores.minus(arm, "filtered", "retain"))
+        if "control" in scores.losses:
+            row["tax"] = mean_over_seeds(scores.minus(arm, "control", "retain", "whole"))
+        rows.append(row)
+    return DataTable(
+        "Routed networks minus filtering with the same labels, paired over seeds",
+        rows,
+        caption="R, and nats per token; each routed network without its region; tax: the whole "
+        "network minus the control, on the other topics",
         form=".3f",
     )
 

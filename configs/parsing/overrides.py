@@ -36,6 +36,17 @@ def split(override: str) -> tuple[str, str]:
     return key, value
 
 
+def _value(key: str, text: str) -> Any:
+    try:
+        return parse(text, key)
+    except ConfigError as error:
+        if ": " not in text and " #" not in text:
+            raise
+        raise ConfigError(
+            f"{error}; if the value is text, write it in quotes of its own: {key}='\"…\"'"
+        ) from error
+
+
 def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
     """Return settings like `a.b=1` as nested dicts.
 
@@ -50,7 +61,7 @@ def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
         key, text = split(override)
         if key in settings:
             raise ConfigError(f"{key} is given twice; give it once")
-        settings[key] = parse(text, key)
+        settings[key] = _value(key, text)
     for key in settings:
         if any(key.startswith(f"{group}.") for group in settings):
             raise ConfigError(f"{key} and the group that it belongs to are both set; set only one")

@@ -19,6 +19,7 @@ from chisel.analysis.ablation import regions_of
 from chisel.analysis.language import (
     RoutingScores,
     StoryReader,
+    filtering_table,
     routing_figure,
     routing_table,
 )
@@ -116,7 +117,7 @@ def run(
 
     Returns:
         Losses above the exact entropy, and the ratio R of each arm, before and after the attack;
-        and a figure.
+        the routed arms minus filtered, paired over seeds; and a figure.
 
     Raises:
         ConfigError: If an arm is unknown, or a run was trained with other settings.
@@ -153,6 +154,9 @@ def run(
         {arm: _by_state(runs) for arm, runs in found.items()},
         {arm: _by_factor(runs) for arm, runs in found.items() if runs[0].dial},
     )
+    tables = {"routing": routing_table(scores)}
+    if "filtered" in found and scores.dial:
+        tables["filtering"] = filtering_table(scores)
     return Result(
         data={
             "losses": scores.losses,
@@ -164,7 +168,7 @@ def run(
             },
             "configs": {arm: configs.to_plain(planned[0]) for arm, planned in plans.items()},
         },
-        tables={"routing": routing_table(scores)},
+        tables=tables,
         figures={"routing": routing_figure(scores, f"Labels of {recall:.0%} of the topic")},
         frames={"losses": _frame(found, seeds)},
     )

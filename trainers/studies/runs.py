@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from chisel import configs, models
 from chisel.analysis.results import as_typed
-from chisel.configs import ConfigError, LanguageConfig, RunConfig
+from chisel.configs import ConfigError, RunConfig
 from chisel.trainers.runs import rundir
 from chisel.trainers.runs.run import resume, train
 
@@ -145,15 +145,8 @@ def is_finished(config: RunConfig) -> bool:
     folder = run_folder(config)
     if not folder.is_dir() or rundir.never_saved(folder, config.trainer.checkpoint_every):
         return False
-    each = _each(config)
+    each = configs.iteration_size(config) or 1
     return (models.load(folder).env_steps or 0) >= config.frames // each * each
-
-
-def _each(config: RunConfig) -> int:
-    """Return the environment steps, or sequences, per iteration."""
-    if isinstance(config.algo, LanguageConfig):
-        return config.algo.iteration_size
-    return int(config.algo.num_steps * config.env.num_envs)
 
 
 def _finish(config: RunConfig) -> None:

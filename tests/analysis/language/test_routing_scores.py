@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from chisel.analysis.language import RoutingScores, StoryReader, routing_figure, routing_table
+from chisel.analysis.language import (
+    RoutingScores,
+    StoryReader,
+    filtering_table,
+    routing_figure,
+    routing_table,
+)
 from chisel.configs import StoriesConfig
 from chisel.corpora import load_data
 from chisel.corpora.stories import next_words, tale
@@ -92,11 +98,28 @@ def test_the_table_has_a_row_for_each_arm_and_the_figure_every_arm():
     assert rows["era"]["forget +nats"].value == pytest.approx(0.5)
     assert rows["era"]["R"].value == pytest.approx(0.875)
     assert rows["era"]["random forget"].value == pytest.approx(0.16)
+    assert rows["era"]["random retain"].value == pytest.approx(0.1)
     assert "random forget" not in rows["control"]
     figure = routing_figure(SCORES, "title")
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == ["control", "filtered-all", "era"]
     assert len(figure.axes[1].lines) == 2
+
+
+def test_filtering_is_subtracted_seed_by_seed_from_routed_arms_alone():
+    half = [{"forget": 0.1, "retain": 0.08}, {"forget": 0.3, "retain": 0.1}]
+    filtered = {"filtered": {"whole": half, "attacked": losses(0.1, 0.2)}}
+    (row,) = filtering_table(RoutingScores({**SCORES.losses, **filtered}, SCORES.dial)).rows
+    assert row["arm"] == "era"
+    # R of era: .5, 1.25; of filtered: 0, .25. R attacked of era: .5, 0; of filtered: 0, .5.
+    assert row["R"].value == pytest.approx((0.5 + 1) / 2)
+    half_width = (row["R"].high - row["R"].low) / 2
+    assert half_width == pytest.approx(12.706 * 0.25, rel=1e-4)  # Student's t, one degree
+    assert row["R attacked"].value == pytest.approx((0.5 - 0.5) / 2)
+    assert row["forget"].value == pytest.approx((0.2 + 0.4) / 2)
+    assert row["forget attacked"].value == pytest.approx((0.1 - 0.1) / 2)
+    assert row["retain"].value == pytest.approx(0.01)
+    assert row["tax"].value == pytest.approx(0)
 
 
 def test_arms_without_regions_are_drawn_without_a_warning():

@@ -47,7 +47,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "lm-routing": {
         "seeds": "3,1",
-        "arms": "gram,rmu",
+        "arms": "gram,rmu,filtered",
         "recall": 0.7,
         "precision": 0.9,
         "settings": f"frames=20 algo.iteration_size=10 algo.batch_size=10 corpus.stories=20 "

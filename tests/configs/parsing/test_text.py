@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chisel import configs
-from chisel.configs import ConfigError
+from chisel.configs import ConfigError, parse_settings
 
 OPTIONAL = ("name", "init_from", "tracking.entity", "tracking.group")
 
@@ -65,3 +65,9 @@ def test_what_a_finished_run_is_called_stays_readable(tmp_path: Path) -> None:
     assert (config.name, config.runs_dir) == ("None", "a,b")
     (tmp_path / "config.yaml").write_text(configs.to_yaml(config))
     assert configs.load(str(tmp_path / "config.yaml")) == config
+
+
+def test_text_with_yaml_in_it_is_refused_with_the_quotes_that_it_needs() -> None:
+    with pytest.raises(ConfigError, match="quotes of its own: settings='\"…\"'"):
+        parse_settings(["settings=seed=1 'x=[{a: b, c: d}]'"])
+    assert parse_settings(['settings="x=[{a: b}]"']) == {"settings": "x=[{a: b}]"}
