@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make demo       train a routed maze agent, evaluate it, ablate its regions (7 minutes)"
-	@echo "make test       everything that is quick to check (12 to 29 minutes)"
+	@echo "make test       everything that is quick to check (12 to 25 minutes)"
 	@echo "make test-slow  the rest"
 	@echo "make test-browser  the browser lab in Chromium (4 minutes)"
 	@echo "make page       the lab's page anew, with node; make check-page: its types, style, tests and bytes"
