@@ -57,10 +57,10 @@ def run(program: str, arguments: list[str], folder: str, variables: dict[str, st
     os.environ.update(variables)
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w", 1)
     kind, _, name = program.partition(" ")
-    sys.argv = [kind if name else program, *arguments]
-    sys.path[0] = "" if name else os.path.dirname(program)
+    first = {"-m": folder, "-c": ""}
+    sys.argv = [kind if kind in first else program, *arguments]
+    sys.path[0] = first.get(kind, os.path.dirname(program))
     if kind == "-m":
-        sys.path[0] = folder
         runpy.run_module(name, run_name="__main__", alter_sys=True)
     elif kind == "-c":
         main = sys.modules["__main__"] = types.ModuleType("__main__")

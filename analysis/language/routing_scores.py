@@ -169,10 +169,7 @@ class RoutingScores:
             kind: `forget` or `retain`.
             state: State of both; None takes each in the state in which it is judged.
         """
-        mine, theirs = (
-            self.losses[one][state if state is not None else self.judged(one)]
-            for one in (arm, other)
-        )
+        mine, theirs = (self.losses[one][state or self.judged(one)] for one in (arm, other))
         return [a[kind] - b[kind] for a, b in zip(mine, theirs, strict=True)]
 
     def _forget(self, arm: str, state: str) -> list[float]:
@@ -212,13 +209,14 @@ def filtering_table(scores: RoutingScores) -> DataTable:
     topics, minus that of the control; it is missing without a control.
     """
     rows = []
-    for arm, by_state in scores.losses.items():
-        if "ablated" not in by_state:
-            continue
+    for arm in scores.dial:
         row: dict[str, Any] = {"arm": arm}
-        for name, states in (("R", ("ablated", "whole")), ("R attacked", ("attacked",) * 2)):
-            mine, theirs = scores.ratios(arm, states[0]), scores.ratios("filtered", states[1])
-            row[name] = mean_over_seeds(np.subtract(mine, theirs))
+        for name, mine, theirs in (
+            ("R", "ablated", "whole"),
+            ("R attacked", "attacked", "attacked"),
+        ):
+            gap = np.subtract(scores.ratios(arm, mine), scores.ratios("filtered", theirs))
+            row[name] = mean_over_seeds(gap)
         row["forget"] = mean_over_seeds(scores.minus(arm, "filtered", "forget"))
         row["forget attacked"] = mean_over_seeds(
             scores.minus(arm, "filtered", "forget", "attacked")

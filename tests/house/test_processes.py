@@ -25,7 +25,8 @@ raise SystemExit(3)
 def test_it_prints_and_ends_as_a_python_of_its_own(kind: str, tmp_path: Path) -> None:
     text = TEXT.replace("PLACE", repr(str(tmp_path)))
     (tmp_path / "program.py").write_text(text)
-    file = str(tmp_path / "program.py")
+    file = str(tmp_path / "of two words.py")
+    Path(file).write_text(text)
     words = {"-c": ["-c", text], "-m": ["-m", "program"], "file": [file]}[kind]
     env = os.environ | {"COLOUR": "green"}
     theirs = subprocess.run(
