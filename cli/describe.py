@@ -33,6 +33,6 @@ def run(arguments: Sequence[str]) -> None:
     # Heavy: only once the arguments are known to be good.
     from chisel.analysis.results import describe, show
 
-    for table in describe(path, env).tables():
+    for table in describe(path, env).values():
         show(table)
         print()

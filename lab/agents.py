@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chisel.analysis.ablation import regions_of
 from chisel.analysis.evaluation import world_of
@@ -18,7 +17,6 @@ from chisel.analysis.language import Opened, opened_run
 from chisel.analysis.maze import Ingredients
 from chisel.analysis.results import points_of, runs_of
 from chisel.configs import (
-    WORLD_SIZE,
     CheckpointError,
     ConfigError,
     MazeConfig,
@@ -26,8 +24,9 @@ from chisel.configs import (
     hint,
     registry,
 )
+from chisel.envs.maze import max_size
 from chisel.lab.language import Speaker, is_language_model
-from chisel.models import WEIGHTS, ActorCritic, Agent, as_agent, load
+from chisel.models import WEIGHTS, ActorCritic, Agent, as_agent, layers_of, load
 from chisel.models.language import GPT, load_language_model
 
 SHIPPED = Path("agents")
@@ -129,7 +128,7 @@ class Offered:
     def largest(self) -> int:
         """Return the side in cells of the largest maze that the agent was trained on."""
         assert self.maze is not None
-        return self.maze.levels.max_size or WORLD_SIZE[self.maze.mode]
+        return max_size(self.maze)
 
 
 class Shelf:
@@ -247,41 +246,28 @@ def shipped() -> list[Path]:
 
 
 def sites_of(agent: Agent) -> list[dict[str, Any]]:
-    """List the modules whose output is one tensor of floats, in the order in which they run.
+    """List the modules whose output is one tensor, in the order in which they run.
 
     Returns:
         The name and the shape of each. A map `[C, H, W]` in an Impala also has `step`, the pixels
         of the observation between neighbouring cells, and `reach`, the pixels that a cell sees to
         each side of its middle.
     """
-    kinds = {name: type(module) for name, module in agent.model.named_modules() if name}
-    order: list[tuple[str, torch.Size]] = []
-
-    def note(name: str) -> Any:
-        def noted(_module: nn.Module, _args: Any, output: object) -> None:
-            if isinstance(output, Tensor) and output.is_floating_point() and output.dim() > 1:
-                order.append((name, output.shape[1:]))
-
-        return noted
-
-    modules = dict(agent.model.named_modules())
-    handles = [modules[name].register_forward_hook(note(name)) for name in kinds]
-    with torch.no_grad():
-        agent.outputs(agent.spaces.example())
-    for handle in handles:
-        handle.remove()
     found: list[dict[str, Any]] = []
     seen: dict[str, tuple[int, int]] = {}
-    for name, shape in order:
+    for layer in layers_of(agent.model, agent.spaces):
+        if not layer.shape:
+            continue
+        name = layer.name
         trunk = name.split(".block")[0] if ".block" in name else name.rpartition(".")[0]
         step, reach = seen.get(trunk, (1, 0))
-        if kinds[name] is nn.Conv2d:
+        if layer.kind == "Conv2d":
             reach += step
-        elif kinds[name] is nn.MaxPool2d:
+        elif layer.kind == "MaxPool2d":
             step, reach = 2 * step, reach + step
         seen[trunk] = step, reach
-        spatial = {"step": step, "reach": reach} if len(shape) == 3 else {}
-        found.append({"name": name, "shape": list(shape), **spatial})
+        spatial = {"step": step, "reach": reach} if len(layer.shape) == 3 else {}
+        found.append({"name": name, "shape": list(layer.shape), **spatial})
     return found
 
 

@@ -43,7 +43,6 @@ from chisel.lab.protocol import (
     Step,
     Try,
     frame,
-    plain_board,
 )
 from chisel.lab.session import Board, Session, Slot
 
@@ -96,7 +95,7 @@ class Answerer:
             return frame("agent", id=request.id, **self._shelf.facts(request.agent))
         if isinstance(request, Level):
             state = level(self._shelf.open_maze(request.agent), request)
-            return frame("level", id=request.id, board=plain_board(Board.of(state)))
+            return frame("level", id=request.id, board=Board.of(state))
         if isinstance(request, Export):
             name, data = exported(self._shelf, request)
             content = np.frombuffer(data, np.uint8)
@@ -122,9 +121,7 @@ class Answerer:
                 drawn = Level("level", 0, names[0], "validation", 0, size=maze["largest"])
                 board = Board.of(level(self._shelf.open(names[0]), drawn))
             session = Session(board, (Slot(names[0]),))
-        return frame(
-            "welcome", version=VERSION, chisel=version(), agents=names, session=session.to_plain()
-        )
+        return frame("welcome", version=VERSION, chisel=version(), agents=names, session=session)
 
     def _show(self, request: Show) -> Iterator[bytes]:
         board = request.session.board
@@ -150,7 +147,8 @@ class Answerer:
         row = squares.cells.index(studied.state.mouse)
         arrays: dict[str, NDArray[Any]] = {}
         head: dict[str, Any] = {"rev": request.rev, "slot": number, "row": row, "site": None}
-        known = {site["name"] for site in self._shelf_facts(request, number)["sites"]}
+        about = self._shelf.facts(request.session.slots[number].agent)
+        known = {site["name"] for site in about["sites"]}
         if request.site in known:
             assert request.site is not None
             head["site"] = request.site
@@ -163,9 +161,6 @@ class Answerer:
         if edits is not None:
             head["coefficients"] = edits.coefficients
         return frame("now", arrays, **head)
-
-    def _shelf_facts(self, request: Show, number: int) -> dict[str, Any]:
-        return self._shelf.open(request.session.slots[number].agent).facts
 
     def _solved(
         self, rev: int, number: int, studied: Studied, edits: EditList | None
@@ -197,7 +192,9 @@ class Answerer:
         self._studied.move_to_end(key)
         while len(self._studied) > KEPT:
             self._studied.popitem(last=False)
-        edits = EditList(offered.ingredients, slot.edits) if _any_on(slot) else None
+        edits = (
+            EditList(offered.ingredients, slot.edits) if any(one.on for one in slot.edits) else None
+        )
         return offered, self._studied[key], edits
 
 
@@ -243,10 +240,6 @@ def level(offered: Offered, asked: Level) -> MazeState:
             f"level {asked.seed} belongs to the test split, which stays closed; take another seed"
         )
     return found.state(0)
-
-
-def _any_on(slot: Slot) -> bool:
-    return any(one.on for one in slot.edits)
 
 
 def _split(rows: NDArray[np.int64], squares: Squares) -> list[NDArray[np.int64]]:

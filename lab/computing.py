@@ -25,7 +25,6 @@ from chisel.analysis.maze import (
 from chisel.configs import ConfigError
 from chisel.envs.maze import MazeState, observe_states, paths, split_of
 from chisel.lab.agents import Offered
-from chisel.lab.protocol import plain_board
 from chisel.lab.session import Board, marks
 from chisel.models import to_tensor
 
@@ -247,7 +246,7 @@ class Studied:
         tree = paths.path_tree(state.open, state.mouse)
         sizes = (maze.levels.min_size, self._offered.largest)
         return {
-            "board": plain_board(Board.of(state)),
+            "board": Board.of(state),
             "cells": paths.free_cells(state.open),
             "ring": (state.world_dim - state.maze_dim) // 2,
             "split": split_of(state.grid),

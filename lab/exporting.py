@@ -16,7 +16,7 @@ from chisel.analysis.maze import (
     MazePolicy,
     comparison_figure,
     field_figure,
-    fields_of,
+    maze_policy,
 )
 from chisel.envs.maze import observe_states
 from chisel.lab.agents import Offered, Shelf
@@ -153,8 +153,7 @@ def _policies(offered: Offered, session: Session, slot: Slot) -> dict[str, MazeP
     state = session.board.state(maze.mode)
 
     def policy() -> MazePolicy:
-        fields = fields_of(agent.outputs, state, lambda states: observe_states(states, maze))
-        return MazePolicy(*fields, maze)
+        return maze_policy(agent.outputs, state, lambda states: observe_states(states, maze), maze)
 
     found = {"original": policy()}
     if any(one.on for one in slot.edits):

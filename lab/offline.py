@@ -64,7 +64,7 @@ def offline_page(paths: Sequence[Path | str]) -> bytes:
     if session is None:
         first = max(held[0]["mazes"], key=len)
         session = Session(Board(tuple(first)), (Slot(shelf.names[0]),))
-    data = frame("agents", arrays, chisel=version(), session=session.to_plain(), agents=held)
+    data = frame("agents", arrays, chisel=version(), session=session, agents=held)
     page = _page(base64.b64encode(data).decode())
     if len(page) > LARGEST:
         raise ConfigError(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from chisel.analysis.results import plain, read_plain
 from chisel.configs import ConfigError
-from chisel.lab.session import Board, Session
+from chisel.lab.session import Session
 
 VERSION = 1
 """Version of the messages. A page of another version is told to reload."""
@@ -205,26 +205,3 @@ def frame(kind: str, /, arrays: Mapping[str, NDArray[Any]] | None = None, **head
     text += b" " * (-(4 + len(text)) % 8)
     body = b"".join(one.tobytes() + b"\0" * (-one.nbytes % 8) for one in named.values())
     return struct.pack("<I", len(text)) + text + body
-
-
-def read_frame(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read an answer as the page does, and return its head and its arrays by name."""
-    (length,) = struct.unpack_from("<I", data)
-    head = json.loads(data[4 : 4 + length])
-    arrays, at = {}, 4 + length
-    for part in head.pop("parts"):
-        size = int(np.prod(part["shape"], dtype=np.int64))
-        one = np.frombuffer(data, part["type"], size, at).reshape(part["shape"])
-        arrays[part["name"]] = one
-        at += one.nbytes + -one.nbytes % 8
-    return head, arrays
-
-
-def plain_board(board: Board) -> dict[str, Any]:
-    """Return a board in plain values, in the form that the page keeps."""
-    return {
-        "maze": list(board.maze),
-        "facing": board.facing,
-        "background": board.background,
-        "level": board.level,
-    }

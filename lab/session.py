@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,10 +83,6 @@ class Session:
         for slot in self.slots:
             if len(slot.edits) > MOST_EDITS:
                 raise ConfigError(f"{len(slot.edits)} edits; at most {MOST_EDITS} are possible")
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
 
 
 def read_session(path: Path) -> Session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -13,7 +12,6 @@ from chisel.analysis.evaluation.evaluator import (
     AnyLoaded,
     Evaluator,
     Metric,
-    Player,
     Rounds,
     Situation,
     agent_and_random,
@@ -41,12 +39,8 @@ def gridworld_evaluator(config: RunConfig) -> Evaluator:
         film=rendered_film(),
     )
     if config.eval.greedy:
-        return replace(evaluator, open=_open_once, players=_agent_alone)
+        return replace(evaluator, open=_open_once, players=lambda *of: agent_and_random(*of)[:1])
     return evaluator
-
-
-def _agent_alone(loaded: AnyLoaded, config: RunConfig, situation: Situation) -> Sequence[Player]:
-    return agent_and_random(loaded, config, situation)[:1]
 
 
 def _open_once(

@@ -28,7 +28,7 @@ from chisel.analysis.interventions.hooks import (
     record,
     recording,
 )
-from chisel.analysis.interventions.layer_split import BATCH, LayerSplit, keep
+from chisel.analysis.interventions.layer_split import BATCH, LayerSplit
 from chisel.analysis.interventions.patches import Patches
 from chisel.analysis.interventions.stages import Stages
 from chisel.analysis.interventions.weights import weight_difference, with_weights
@@ -47,7 +47,6 @@ __all__ = [
     "compose",
     "find_sites",
     "intervene",
-    "keep",
     "mean",
     "project_out",
     "record",

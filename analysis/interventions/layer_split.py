@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from chisel.analysis.interventions.hooks import (
     Edit,
     as_site,
     at_site,
-    find_sites,
     intervene,
     record,
 )
@@ -100,101 +98,20 @@ class LayerSplit:
         return logits
 
 
-@dataclass(frozen=True, eq=False)
-class ActivationCache:
-    """Activations of some observations, to compute logits with edits at several modules.
-
-    An edit costs a pass through the part of the network after its module; at a module inside a
-    residual unit, that unit runs as well. If the network branches before the module, the whole
-    network runs.
-    """
-
-    model: ActorCritic
-    obs: Tensor
-    """Observations `[N, C, H, W]`, on the network's device."""
-    outputs: Mapping[str, Tensor]
-    """Outputs `[N, …]` of the modules from which the network is run on, by name."""
-
-    def logits(self, module: str | Site, edit: Edit) -> Tensor:
-        """Compute logits `[N, A]` with one output edited, equal bit for bit to a whole pass."""
-        place = _place(self.model, module)
-        with torch.no_grad():
-            if place is None:
-                with intervene(self.model, {module: edit}):
-                    logits: Tensor = self.model(self.obs)[0]
-                return logits
-            kept, rest = self.outputs[place.kept], nn.Sequential(*place.rest)
-            if place.whole:
-                return self._policy(rest(at_site(self.model, as_site(module), edit)(kept)))
-            with intervene(self.model, {module: edit}):
-                return self._policy(rest(kept))
-
-    def _policy(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.model.fc_policy(features)
-        return logits
-
-
-def keep(model: ActorCritic, modules: Sequence[str | Site], obs: Tensor) -> ActivationCache:
-    """Run observations once, and keep the activations that edits of these modules need.
-
-    Args:
-        model: The network.
-        modules: Names of the modules, or the sites, that will be edited.
-        obs: Observations `[N, C, H, W]`.
-
-    Raises:
-        ConfigError: If there is no such module.
-    """
-    find_sites(model, modules)
-    obs = obs.to(model.fc_policy.weight.device)
-    places = [_place(model, module) for module in modules]
-    wanted = {place.kept for place in places if place is not None}
-    return ActivationCache(model, obs, record(model, sorted(wanted), lambda: model(obs)))
-
-
-@dataclass(frozen=True)
-class _Place:
-    """The place of a module in an embedder that is a sequence of layers and residual units."""
-
-    kept: str
-    """Name of the module whose output is all that `rest` needs."""
-    rest: tuple[nn.Module, ...]
-    """The layers after it, up to the features."""
-    whole: bool
-    """Whether `kept` is the module itself; otherwise the module is in `rest`."""
-
-
-def _place(model: nn.Module, at: str | Site) -> _Place | None:
-    """Return the place of a module; None if the network branches before it, or is another kind."""
-    site = as_site(at)
-    if site != Site(site.module, axis=site.axis) or not isinstance(model, ActorCritic):
-        return None
-    module = site.module
-    if module == "fc_policy":
-        return _Place("embedder", (), whole=False)
-    name, *parts = module.split(".")
-    if name != "embedder":
-        return None
-    node: nn.Module = model.embedder
-    later: tuple[nn.Module, ...] = ()
-    before = None
-    for part in parts:
-        if not isinstance(node, nn.Sequential):
-            if part == "resadd":  # the sum that a residual unit returns
-                return _Place(module, later, whole=True)
-            return None if before is None else _Place(before, (node, *later), whole=False)
-        names = [child for child, _ in node.named_children()]
-        index = names.index(part)
-        if index:
-            before = f"{name}.{names[index - 1]}"
-        later = (*list(node)[index + 1 :], *later)
-        node, name = node[index], f"{name}.{part}"
-    return _Place(module, later, whole=True)
-
-
 def _rest(model: nn.Module, at: str | Site) -> nn.Module | None:
     """Return all layers of the embedder after a module; None if something bypasses it."""
-    place = _place(model, at)
-    if place is None or not place.whole or getattr(model, "critic", None) is not None:
+    site = as_site(at)
+    name, *parts = site.module.split(".")
+    if not isinstance(model, ActorCritic) or model.critic is not None or name != "embedder":
         return None
-    return nn.Sequential(*place.rest)
+    if site != Site(site.module, axis=site.axis):
+        return None
+    node: nn.Module = model.embedder
+    later: list[nn.Module] = []
+    for part in parts:
+        if not isinstance(node, nn.Sequential):  # everything passes through the sum of a unit
+            return nn.Sequential(*later) if part == "resadd" else None
+        index = [child for child, _ in node.named_children()].index(part)
+        later = [*list(node)[index + 1 :], *later]
+        node = node[index]
+    return nn.Sequential(*later)

@@ -127,7 +127,8 @@ def write_page(page: Page, measured: Rows, out: Path) -> list[Path]:
     ordered = [(page.name, one.address) for table in page.tables.values() for one in places(table)]
     rows = {key: row for key, row in recorded.items() if key[0] != page.name}
     rows |= {key: own[key] for key in ordered if key in own}
-    files = [_write_text(page, rows, page.text), write_rows(page.results, _by_page(rows))]
+    by_page = dict(sorted(rows.items(), key=lambda item: item[0][0]))
+    files = [_write_text(page, rows, page.text), write_rows(page.results, by_page)]
     for name, entry in page.measurements.items():
         if read_stamp(page, name, out) is not None:
             for target, source in entry.figures.items():
@@ -160,7 +161,3 @@ def _text_of(page: Page) -> str:
         return page.text.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read the page {page.text}: {error.strerror}") from error
-
-
-def _by_page(rows: Rows) -> Rows:
-    return dict(sorted(rows.items(), key=lambda item: item[0][0]))

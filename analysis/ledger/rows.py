@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from chisel.analysis.results import Estimate
+import pandas as pd
+
+from chisel.analysis.results import Estimate, write_csv
 from chisel.configs import ConfigError
-from chisel.models import write_file
 
 Rows = Mapping[tuple[str, str], "Row"]
 """Rows by page and address."""
@@ -83,8 +83,5 @@ def read_rows(file: Path) -> dict[tuple[str, str], Row]:
 
 def write_rows(file: Path, rows: Rows) -> Path:
     """Write rows to a file, in their order."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([one.name for one in fields(Row)])
-    writer.writerows(map(astuple, rows.values()))
-    return write_file(file, text.getvalue().encode())
+    columns = [one.name for one in fields(Row)]
+    return write_csv(file, pd.DataFrame([asdict(row) for row in rows.values()], columns=columns))

@@ -13,8 +13,8 @@ from chisel.analysis.maze.decision_mazes import move_between, only_cheese
 from chisel.analysis.maze.fields import Observe
 from chisel.analysis.maze.states import held_out_states, world_cell
 from chisel.analysis.probes import ProbeTarget, Sample
-from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
-from chisel.envs.maze import MOVES, MazeState, layout_digest, paths
+from chisel.configs import ConfigError, MazeConfig
+from chisel.envs.maze import MOVES, MazeState, layout_digest, max_size, paths
 from chisel.models import Agent, to_tensor
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -131,7 +131,7 @@ def sample_of(
 
 
 def _sizes(config: MazeConfig) -> range:
-    largest = config.levels.max_size or WORLD_SIZE[config.mode]
+    largest = max_size(config)
     return range(max(config.levels.min_size, min(5, largest)), largest + 1, 2)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from chisel.analysis.evaluation import Placement, Split, held_out_levels
 from chisel.configs import WORLD_SIZE, ConfigError, MazeConfig
-from chisel.envs.maze import FREE, Cell, MazeState
+from chisel.envs.maze import FREE, Cell, MazeState, max_size
 from chisel.models import Agent
 
 StatePair = Literal["cheese", "top-right"]
@@ -67,7 +67,7 @@ def with_and_without(
             does not see the world around the maze.
     """
     if name == "cheese":
-        return [_with_cheese(one) for one in states], [without_cheese(one) for one in states]
+        return [_with_known_cheese(one) for one in states], [without_cheese(one) for one in states]
     if config.observation != "pixels":
         raise ConfigError(
             "states=top-right: this agent sees the maze alone and no way through the world around "
@@ -85,7 +85,7 @@ def without_cheese(state: MazeState) -> MazeState:
     Raises:
         ConfigError: If the maze has no cheese.
     """
-    copy = _with_cheese(state)
+    copy = _with_known_cheese(state)
     copy.remove_cheese()
     return copy
 
@@ -115,7 +115,7 @@ def view_side(config: MazeConfig) -> int:
         ConfigError: If the view moves with the mouse.
     """
     if config.observation != "pixels":
-        return config.levels.max_size or WORLD_SIZE[config.mode]
+        return max_size(config)
     if config.mode == "memory":
         raise ConfigError("env.mode=memory: the view moves with the mouse, squares have no place")
     return WORLD_SIZE[config.mode]
@@ -137,7 +137,7 @@ def layer_cell(state: MazeState, cell: Cell, side: int, shape: Sequence[int]) ->
     return int((row + 0.5) * shape[0] / side), int((col + 0.5) * shape[1] / side)
 
 
-def _with_cheese(state: MazeState) -> MazeState:
+def _with_known_cheese(state: MazeState) -> MazeState:
     if not state.cheese:
         raise ConfigError(f"maze {state.level_seed} has no cheese, but the study is about it")
     return state.copy()

@@ -6,7 +6,7 @@ from chisel.analysis.results.aggregates import (
     probability_of_improvement,
 )
 from chisel.analysis.results.comparison import Comparison, compare
-from chisel.analysis.results.description import Description, describe
+from chisel.analysis.results.description import describe
 from chisel.analysis.results.estimates import (
     Estimate,
     Tree,
@@ -110,7 +110,6 @@ __all__ = [
     "Comparison",
     "Count",
     "DataTable",
-    "Description",
     "Estimate",
     "Layouts",
     "Look",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +16,26 @@ from chisel.configs import registry
 from chisel.models import ActorCritic, Spaces, layers_of
 
 
-@dataclass(frozen=True)
-class Description:
-    """The tables of `describe`."""
-
-    about: Table
-    """Kind of the network, and its training."""
-    config: Table
-    layers: Table
-    regions: Table | None
-    """Regions of gradient routing; `None` if there are none."""
-    studies: Table
-    """Studies that can be run on the network."""
-
-    def tables(self) -> list[Table]:
-        """Return the tables in the order in which they are printed."""
-        some = [self.config, self.layers, self.regions, self.studies, self.about]
-        return [one for one in some if one is not None]
-
-
-def describe(source: Path | str, env: str | None = None) -> Description:
+def describe(source: Path | str, env: str | None = None) -> dict[str, Table]:
     """Describe the network of a run, a checkpoint, shipped weights or a group's first seed.
 
     Args:
         source: Path of the network, or name of a shipped agent.
         env: For published weights, the experiment whose environment they play in.
 
+    Returns:
+        Tables `config`, `layers`, `regions` (if gradients were routed), `studies` that can be run
+        on the network, and `about` its kind and its training, in the order of printing.
+
     Raises:
         CheckpointError: If nothing can be loaded.
         ConfigError: If `env` is given for other than published weights.
     """
     subject = load_networks(source, env)
-    return Description(
-        _about(subject), _config(subject), _layers(subject), _regions(subject), _studies(subject)
-    )
+    tables = {"config": _config(subject), "layers": _layers(subject)}
+    if regions := subject.first.regions:
+        tables["regions"] = _regions(regions)
+    return tables | {"studies": _studies(subject), "about": _about(subject)}
 
 
 def _about(subject: Networks) -> Table:
@@ -120,10 +106,7 @@ def _layers(subject: Networks) -> Table:
     return table
 
 
-def _regions(subject: Networks) -> Table | None:
-    regions = subject.first.regions
-    if not regions:
-        return None
+def _regions(regions: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:
     table = new_table("regions", words=["region", "where", "units"])
     for name, parts in regions.items():
         for part in parts:
@@ -145,17 +128,15 @@ def _ranges(numbers: list[int]) -> str:
 
 
 def _studies(subject: Networks) -> Table:
-    config, found = subject.first.config, []
+    config = subject.first.config
     world = None if config is None else getattr(config.env, "name", None)
+    caption = f"`chisel study STUDY checkpoint={subject.path}`; options: `chisel study STUDY help`"
+    table = new_table("studies of it", caption, words=["study", "what it finds out"])
     for name in registry.names("study"):
         study = registry.get("study", name)
         if study.world in (None, world) and _takes(name, subject):
             lacks = study.regions and not subject.first.regions
-            found.append((name, study.summary + "; needs routing.regions" * lacks))
-    caption = f"`chisel study STUDY checkpoint={subject.path}`; options: `chisel study STUDY help`"
-    table = new_table("studies of it", caption, words=["study", "what it finds out"])
-    for row in found:
-        table.add_row(*row)
+            table.add_row(name, study.summary + "; needs routing.regions" * lacks)
     return table
 
 

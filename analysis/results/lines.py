@@ -101,7 +101,9 @@ def line_of(folder: Path, label: str, seeds: Sequence[Curve]) -> Line:
     found = {seed.folder: read_evaluation(seed.folder, seed.env_steps) for seed in seeds}
     notes = [one for one in found.values() if isinstance(one, str) and one]
     evaluated = {run: one for run, one in found.items() if isinstance(one, StoredEvaluation)}
-    settings = _values_of([one.settings for one in evaluated.values()])
+    settings = _values_of(
+        [{key: [value] for key, value in one.settings.items()} for one in evaluated.values()]
+    )
     mixed = differing_keys([settings])
     if mixed:
         notes.append(
@@ -155,14 +157,12 @@ def _last_values(seed: Curve, end: int) -> dict[str, float]:
     }
 
 
-def _values_of(settings: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """Return every value of each key; `-` if the key is missing."""
-    keys = sorted({key for one in settings for key in one})
-    return {key: sorted({one.get(key, "-") for one in settings}) for key in keys}
-
-
 def differing_keys(settings: Sequence[Mapping[str, Sequence[str]]]) -> tuple[str, ...]:
     """Return the keys that have more than one value."""
+    return tuple(key for key, values in _values_of(settings).items() if len(values) > 1)
+
+
+def _values_of(settings: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """Return every value of each key; `-` if the key is missing."""
     keys = sorted({key for one in settings for key in one})
-    values = {key: {v for one in settings for v in one.get(key, ["-"])} for key in keys}
-    return tuple(key for key in keys if len(values[key]) > 1)
+    return {key: sorted({v for one in settings for v in one.get(key, ["-"])}) for key in keys}

@@ -28,8 +28,6 @@ class Subjects(Generic[M_co]):
     agents: tuple[Loaded[M_co], ...]
     names: tuple[str, ...]
     """Name of each network's run, like `seed-0`; empty for a single network."""
-    env: str | None = None
-    """For published weights, the experiment whose environment they play in."""
     progress: ProgressCallback = field(default=lambda *_: None, repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -148,7 +146,7 @@ def load_agents(given: Subjects[Any] | Loaded[Any] | Path | str, env: str | None
         ConfigError: If `env` is given for other than published weights.
     """
     loaded = load_networks(given, env)
-    return Subjects(loaded.path, tuple(map(as_agent, loaded)), loaded.names, loaded.env)
+    return Subjects(loaded.path, tuple(map(as_agent, loaded)), loaded.names)
 
 
 def load_networks(
@@ -163,4 +161,4 @@ def load_networks(
         return Subjects(str(given), (given,), ("",))
     runs = runs_of(given)
     loaded = tuple(load(run, experiment_env=env) for run in runs)
-    return Subjects(str(given), loaded, tuple(r.name for r in runs) if runs[1:] else ("",), env)
+    return Subjects(str(given), loaded, tuple(r.name for r in runs) if runs[1:] else ("",))

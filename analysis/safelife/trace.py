@@ -52,7 +52,6 @@ _OTHERS = ("version", "init_board", "init_goals", "goals", "obs")
 class Trace:
     """One recorded episode."""
 
-    path: Path
     rules: Rules
     level: Level
     arrays: dict[str, NDArray[Any]]
@@ -101,7 +100,7 @@ def read_trace(path: Path) -> Trace:
     level = Level(arrays["init_board"], arrays["init_goals"], facing=int(facing), name=str(path))
     _check_shapes(path, arrays, level.board.shape)
     arrays["obs"] = _unpacked(arrays["obs"], arrays["obs0"].shape)
-    return Trace(path, _RULES[version], level, arrays)
+    return Trace(_RULES[version], level, arrays)
 
 
 def _check_kinds(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -12,7 +12,7 @@ def aup_problems(config: RunConfig) -> Iterator[str]:
     algo = config.algo
     if not isinstance(algo, PenaltyConfig):
         return
-    devices = config.trainer.devices * config.trainer.num_nodes
+    devices = config.trainer.processes
     if devices > 1:
         yield (
             f"algo.name = {algo.name}: auxiliary values are learnt in one process, not in "

@@ -43,7 +43,7 @@ def source_problems(config: RunConfig) -> Iterator[str]:
 
 def corpus_problems(config: RunConfig) -> Iterator[str]:
     """Yield one line for every broken rule about a run on a corpus."""
-    if config.corpus is not None and config.trainer.devices * config.trainer.num_nodes > 1:
+    if config.corpus is not None and config.trainer.processes > 1:
         yield (
             f"trainer.devices = {config.trainer.devices}: a corpus is learnt in one process; leave "
             "it 1"

@@ -183,7 +183,7 @@ _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
 
 def _iteration(config: RunConfig, num_steps: int) -> Iterator[str]:
     envs: int = config.env.num_envs
-    ranks = config.trainer.devices * config.trainer.num_nodes
+    ranks = config.trainer.processes
     if envs % ranks:
         yield (
             f"env.num_envs = {envs}: must divide evenly over {ranks} processes "
@@ -212,7 +212,7 @@ def _language(config: RunConfig, algo: LanguageConfig) -> Iterator[str]:
 
 
 def _minibatches(config: RunConfig, algo: PPOConfig) -> Iterator[str]:
-    ranks = config.trainer.devices * config.trainer.num_nodes
+    ranks = config.trainer.processes
     batch = config.env.num_envs // ranks * algo.num_steps
     if batch % algo.num_minibatches:
         yield (

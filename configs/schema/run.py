@@ -41,6 +41,11 @@ class TrainerConfig:
     progress: bool = True
     """Show the progress bar."""
 
+    @property
+    def processes(self) -> int:
+        """Number of processes that train one run together, on all machines."""
+        return self.devices * self.num_nodes
+
 
 STUDIES_WHILE_TRAINING = ("success", "p-cheese", "regression", "cheese-vector")
 

@@ -9,7 +9,7 @@ from chisel.envs.maze.building import LevelSetRecipe, build_level_set
 from chisel.envs.maze.goals import RegionCheese
 from chisel.envs.maze.levels import Level, LevelSet
 from chisel.envs.maze.make import make_evaluation, make_from_levels, make_maze, make_training
-from chisel.envs.maze.options import look_of
+from chisel.envs.maze.options import look_of, max_size
 from chisel.envs.maze.pictures import observe_states, render
 from chisel.envs.maze.rules import (
     ACTION_OF_MOVE,
@@ -49,6 +49,7 @@ __all__ = [
     "make_from_levels",
     "make_maze",
     "make_training",
+    "max_size",
     "observe_states",
     "parity",
     "paths",

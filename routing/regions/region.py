@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,23 +90,14 @@ class Region:
     parts: tuple[Part, ...]
 
 
-class Regions(Mapping[str, Region]):
+class Regions(dict[str, Region]):
     """Regions of one model by name, in the order in which they were declared."""
 
-    def __init__(self, regions: Sequence[Region]) -> None:
-        self._regions = {region.name: region for region in regions}
+    def __init__(self, regions: Iterable[Region]) -> None:
+        super().__init__({region.name: region for region in regions})
 
-    def __getitem__(self, name: str) -> Region:
-        return region_named(self._regions, name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._regions
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._regions)
-
-    def __len__(self) -> int:
-        return len(self._regions)
+    def __missing__(self, name: str) -> Region:
+        return region_named(self, name)
 
     def sites(self) -> list[Part]:
         """Return the parts at outputs and inputs, each once."""

@@ -12,8 +12,9 @@ from chisel.lab.agents import Shelf
 from chisel.lab.answers import Talk
 from chisel.lab.app import make_app
 from chisel.lab.engine import Engine
-from chisel.lab.protocol import VERSION, read_frame, read_request
+from chisel.lab.protocol import VERSION, read_request
 from chisel.lab.serving import page_files
+from tests.lab.frames import read_frame
 
 ROOT = Path(__file__).parents[2]
 PLAIN, PIXELS, ROUTED = (

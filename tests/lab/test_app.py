@@ -10,8 +10,9 @@ from starlette.websockets import WebSocketDisconnect
 from chisel.lab.answers import Answerer
 from chisel.lab.app import make_app
 from chisel.lab.engine import Engine
-from chisel.lab.protocol import LARGEST_MESSAGE, VERSION, frame, read_frame
+from chisel.lab.protocol import LARGEST_MESSAGE, VERSION, frame
 from chisel.lab.serving import LOOPBACK, _bound, page_files
+from tests.lab.frames import read_frame
 from tests.lab.talking import (
     MAZE,
     ORIGIN,

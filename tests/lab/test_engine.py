@@ -7,8 +7,9 @@ import pytest
 
 from chisel.configs import ChiselError
 from chisel.lab.engine import WAITING, Engine, Line
-from chisel.lab.protocol import Ping, Show, frame, read_frame
+from chisel.lab.protocol import Ping, Show, frame
 from chisel.lab.session import Board, Session, Slot
+from tests.lab.frames import read_frame
 
 SHOW = Show("show", 0, Session(Board(("M",)), (Slot("a"),)))
 

@@ -12,8 +12,8 @@ from chisel.cli.main import main
 from chisel.configs import ConfigError
 from chisel.lab import offline, offline_page
 from chisel.lab.agents import Shelf
-from chisel.lab.protocol import read_frame
 from chisel.models import load_agent
+from tests.lab.frames import read_frame
 from tests.lab.talking import MAZE, PIXELS, PLAIN, ROOT, ROUTED, session
 
 AGENT = ROOT / "agents" / PLAIN

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from chisel.analysis.results import plain
 from chisel.configs import ConfigError
-from chisel.lab.protocol import Ping, Show, frame, read_frame, read_request
+from chisel.lab.protocol import Ping, Show, frame, read_request
 from chisel.lab.session import Session, is_perfect, read_session
+from tests.lab.frames import read_frame
 from tests.lab.talking import LAYER, PLAIN, session
 
 named = st.dictionaries(
@@ -71,7 +73,7 @@ def test_a_saved_session_is_read_back(tmp_path):
         json.dumps({"kind": "show", "rev": 1, "session": session((PLAIN, edit))})
     )
     file = tmp_path / "session.json"
-    file.write_text(json.dumps(request.session.to_plain()))
+    file.write_text(json.dumps(plain(request.session)))
     assert read_session(file) == request.session
     assert isinstance(read_session(file), Session)
 

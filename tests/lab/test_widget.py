@@ -9,9 +9,9 @@ import pytest
 from chisel.configs import ConfigError
 from chisel.lab import widget
 from chisel.lab.engine import Engine
-from chisel.lab.protocol import read_frame
 from chisel.lab.serving import page_files
 from chisel.lab.widget import talk
+from tests.lab.frames import read_frame
 from tests.lab.talking import PLAIN, ROOT, answers, session
 
 

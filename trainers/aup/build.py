@@ -70,9 +70,9 @@ def make_aup(config: RunConfig, env: StatefulVectorEnv, *, device: torch.device)
     net = config.model
     if aux.hidden is not None:
         net = dataclasses.replace(net, hidden=aux.hidden)
-    rewards = RandomRewards(aux.num, ObservationHash.draw(obs_bytes, draws))
+    rewards = RandomRewards(aux.num, ObservationHash(obs_bytes, draws))
     exploration = ExplorationPolicy(
-        Replay(aux.replay, ObservationHash.draw(obs_bytes, draws), device),
+        Replay(aux.replay, ObservationHash(obs_bytes, draws), device),
         num_envs=config.env.num_envs,
         exploring=round(aux.exploring * config.env.num_envs),
         num_actions=spaces.num_actions,

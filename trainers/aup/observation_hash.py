@@ -17,21 +17,12 @@ class ObservationHash:
     1996). The mixing (Steele et al. 2014) makes each bit of the hash depend on all of its bits.
 
     Args:
-        key: Random key, uint64 `[1 + D]`, where D is the number of bytes of an observation.
+        obs_bytes: Number of bytes of an observation, D.
+        generator: Source of the random key.
     """
 
-    def __init__(self, key: NDArray[np.uint64]) -> None:
-        self.key = key
-
-    @classmethod
-    def draw(cls, obs_bytes: int, generator: np.random.Generator) -> ObservationHash:
-        """Make a hash with a random key.
-
-        Args:
-            obs_bytes: Number of bytes of an observation.
-            generator: Source of the key.
-        """
-        return cls(generator.integers(0, 2**64, 1 + obs_bytes, dtype=np.uint64))
+    def __init__(self, obs_bytes: int, generator: np.random.Generator) -> None:
+        self.key = generator.integers(0, 2**64, 1 + obs_bytes, dtype=np.uint64)
 
     def __call__(self, obs: Tensor) -> NDArray[np.uint64]:
         """Return the hashes, uint64 `[B]`, of observations `[B, ...]` of any type."""

@@ -7,8 +7,13 @@ from pathlib import Path
 
 from chisel.configs import ConfigError
 
-_MEANT = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline"}
-_MEANT |= {"disabled": "disabled"}
+_MEANT = {
+    "online": "online",
+    "run": "online",
+    "offline": "offline",
+    "dryrun": "offline",
+    "disabled": "disabled",
+}
 """Value of `tracking.mode` for each value of `WANDB_MODE`."""
 _TRUE = ("1", "true", "yes", "on", "t", "y")
 

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 
 from chisel import configs, envs, models
 from chisel.configs import CheckpointError, ConfigError, RunConfig
-from chisel.corpora import DataSet, load_data
+from chisel.corpora import DataSet, TokenData, load_data
 from chisel.models import Spaces
 from chisel.trainers.onpolicy.ppo import PPO
 from chisel.trainers.runs import seeding
 from chisel.trainers.runs.versions import git_commit, versions
-
-
-class TokenData(Protocol):
-    """A corpus of tokens."""
-
-    vocabulary: int
-    """Number of different tokens, which count from 0."""
-    context_length: int
-    """Number of tokens that a network reads at once."""
 
 
 def device_of(config: RunConfig, local_rank: int = 0) -> torch.device:
@@ -127,7 +118,7 @@ def source_of(config: RunConfig) -> tuple[Any, Spaces]:
     """
     learns_from = configs.registry.get("algo", config.algo.name).learns_from
     if learns_from == "world":
-        world = config.trainer.devices * config.trainer.num_nodes
+        world = config.trainer.processes
         # All processes have the same seed, so that they share the set of levels. The collector's
         # reset gives each its own random stream.
         env = envs.make(

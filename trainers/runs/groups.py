@@ -66,7 +66,7 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
     """
     first = next(iter(runs.values()))
     for config in runs.values():
-        if config.trainer.devices * config.trainer.num_nodes > 1:
+        if config.trainer.processes > 1:
             raise ConfigError(
                 "trainer.devices: a grid's runs train on one device each; start one run at a time"
             )
@@ -75,7 +75,9 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
         named, folder = rundir.create(first)
         planned = {one: replace(config, name=named.name) for one, config in runs.items()}
         try:
-            write_plans(folder, {one: _with_threads(config) for one, config in planned.items()})
+            write_plans(
+                folder, {one: run.with_threads(config, THREADS) for one, config in planned.items()}
+            )
             if any(config.trainer.threads is None for config in runs.values()):
                 print(
                     f"note: trainer.threads = {THREADS} in every run, so that results don't depend "
@@ -296,12 +298,6 @@ def _summarise(folder: Path, members: Sequence[Member]) -> None:
         table = compare([folder], out=folder / SUMMARY).table()
         show(table, Console(stderr=True, markup=False, emoji=False, highlight=False))
         print(f"note: table and learning curves: {folder / SUMMARY}", file=sys.stderr)
-
-
-def _with_threads(config: RunConfig) -> RunConfig:
-    if config.trainer.threads is not None:
-        return config
-    return replace(config, trainer=replace(config.trainer, threads=THREADS))
 
 
 def _discard_unused(folder: Path, runs: Iterable[str]) -> None:

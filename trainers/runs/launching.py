@@ -103,7 +103,7 @@ def process_of(options: TrainerConfig) -> Iterator[Process]:
 
 def _process(options: TrainerConfig) -> Process:
     _refuse_trainer_variables()
-    if options.devices * options.num_nodes == 1:
+    if options.processes == 1:
         _refuse_part_of_many()
         return Process(0, 0, OneProcess())
     environment = _detected(options)
@@ -167,7 +167,7 @@ def _environment() -> ClusterEnvironment:
 def _check_launcher(environment: ClusterEnvironment, options: TrainerConfig) -> None:
     """Check that a launcher started as many processes as the config asks for."""
     world, launcher = environment.world_size(), type(environment).__name__
-    if world != options.devices * options.num_nodes:
+    if world != options.processes:
         raise ConfigError(
             f"{_asked(options)}, but {launcher.removesuffix('Environment')} started {world} "
             "process(es): start as many (torchrun --nproc-per-node, srun --ntasks-per-node), or "
@@ -209,7 +209,7 @@ def _check_own(environment: LightningEnvironment, options: TrainerConfig) -> Non
         f"LOCAL_RANK={local}": started and local not in range(options.devices),
         f"NODE_RANK={node}": node not in range(options.num_nodes),
         f"LOCAL_RANK={local} without MASTER_PORT": started and "MASTER_PORT" not in os.environ,
-        f"WORLD_SIZE={world}": started and world not in (None, options.devices * options.num_nodes),
+        f"WORLD_SIZE={world}": started and world not in (None, options.processes),
         f"RANK={rank}": not started and rank not in (None, node * options.devices),
     }
     for problem, found in problems.items():

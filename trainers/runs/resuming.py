@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chisel import configs, models
-from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig
+from chisel.configs import CheckpointError, ChiselError, ConfigError, RunConfig, as_typed
 
 RESUMABLE = ("frames", "trainer", "tracking")
 """Parts of a config that may change when a run is resumed."""
@@ -138,7 +138,5 @@ def _fork(folder: Path, changed: Mapping[str, Any]) -> str:
 
 
 def _typed(value: Any) -> str:
-    """Return a value as text for the command line."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    return f"[{','.join(map(_typed, value))}]" if isinstance(value, list) else str(value)
+    """Return a value of a config as text for the command line."""
+    return f"[{as_typed(value)}]" if isinstance(value, list) else as_typed(value)

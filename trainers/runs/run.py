@@ -69,15 +69,19 @@ def train(config: RunConfig) -> Path:
         return train_in(folder, with_threads(config))
 
 
-def with_threads(config: RunConfig) -> RunConfig:
+def with_threads(config: RunConfig, threads: int | None = None) -> RunConfig:
     """Fill in `trainer.threads` if it is null, so that a resume uses the same number.
 
     It stays null in a run with several processes, because Lightning divides the cores among them.
+
+    Args:
+        config: The run's config.
+        threads: The number; `None` lets `choose_threads` choose.
     """
     options = config.trainer
-    if options.threads is not None or options.devices * options.num_nodes > 1:
+    if options.threads is not None or options.processes > 1:
         return config
-    return replace(config, trainer=replace(options, threads=choose_threads()))
+    return replace(config, trainer=replace(options, threads=threads or choose_threads()))
 
 
 def train_in(folder: Path, config: RunConfig) -> Path:
@@ -171,7 +175,7 @@ def _read_newest(
     if rundir.never_saved(folder, old.trainer.checkpoint_every):
         return None, None
     newest = models.latest_valid(folder / models.CHECKPOINTS, warn)
-    payload = resuming.read(newest, old, config.trainer.devices * config.trainer.num_nodes)
+    payload = resuming.read(newest, old, config.trainer.processes)
     done = payload["chisel"]["env_steps"]
     if config.frames != old.frames and config.frames < done:
         raise ConfigError(
@@ -313,7 +317,7 @@ def _callbacks(job: _Job, tracking: Tracking | None) -> list[Any]:
 
 def _trainer(job: _Job, module: Any, callbacks: list[Any], tracking: Tracking | None) -> L.Trainer:
     config = job.config
-    several = config.trainer.devices * config.trainer.num_nodes > 1
+    several = config.trainer.processes > 1
     return L.Trainer(
         accelerator="cpu" if device_of(config).type == "cpu" else "gpu",
         devices=config.trainer.devices,

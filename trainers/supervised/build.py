@@ -14,10 +14,10 @@ from chisel.analysis.evaluation import split_ratios
 from chisel.configs import ConfigError, RunConfig
 from chisel.corpora import DataSet, Examples
 from chisel.models import HalvesAutoencoder
-from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
 from chisel.trainers.routed.routes import attach
 from chisel.trainers.runs import seeding
 from chisel.trainers.supervised.autoencoder import AutoencoderTraining
+from chisel.trainers.supervised.labels import example_labels
 
 
 def build_halves(
@@ -54,11 +54,17 @@ def build_halves(
         raise ConfigError(
             f"algo.batch_size = {config.algo.batch_size}: there are {len(data.train)} examples"
         )
-    labels, names = _labels(config, data.train.digits)
+    digits = data.train.digits
+    labels, names = example_labels(
+        config.routing.labels,
+        {"digit": digits},
+        len(digits),
+        np.random.default_rng(seeding.derive(config, "labels")),
+    )
     return AutoencoderTraining(
         model,
         torch.from_numpy(data.train.images),
-        labels,
+        torch.from_numpy(labels),
         len(names),
         config.algo,
         num_iterations=num_iterations,
@@ -68,22 +74,6 @@ def build_halves(
         routes=config.routing,
         evaluate=lambda model: _split_metrics(model, data.validation),
     )
-
-
-def _labels(
-    config: RunConfig, digits: np.ndarray[Any, Any]
-) -> tuple[torch.Tensor, tuple[str, ...]]:
-    """Return labels of all examples, made imperfect once for the whole run, and the labels' names.
-
-    Without a source all examples are unlabelled.
-    """
-    options, count = config.routing.labels, len(digits)
-    if options.source is None:
-        return torch.full((count,), UNKNOWN), ()
-    generator = np.random.default_rng(seeding.derive(config, "labels"))
-    labeler = EpisodeLabeler(options, num_envs=count, generator=generator)
-    labeler.note(0, {"episode": {"digit": digits}, "_episode": np.ones(count, bool)})
-    return labeler.column(1, count)[0], labeler.names
 
 
 def _router(

@@ -21,7 +21,7 @@ from chisel.trainers.routed.routes import attach, require_reachable, strength_at
 from chisel.trainers.runs import seeding
 from chisel.trainers.runs.iterations import IterationModule, MinibatchLoader
 from chisel.trainers.runs.optimizer_state import make_adam
-from chisel.trainers.supervised.language_labels import sequence_labels, token_labels
+from chisel.trainers.supervised.labels import example_labels, token_labels
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def build_language(
     """
     options = config.algo
     draws = np.random.default_rng(seeding.derive(config, "labels"))
-    labels, names = sequence_labels(config.routing.labels, data.train, draws)
+    labels, names = example_labels(config.routing.labels, data.train.facts, len(data.train), draws)
     routes = _routes(config, model, names, data, about.get("routing"))
     columns = {
         "tokens": torch.from_numpy(data.train.tokens),

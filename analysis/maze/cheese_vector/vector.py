@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chisel.analysis.evaluation import Split
-from chisel.analysis.interventions import add, intervene, keep
+from chisel.analysis.interventions import Stages, add, intervene
 from chisel.analysis.maze import (
     DecisionMazes,
     Observe,
@@ -33,6 +33,7 @@ from chisel.analysis.steering import activations, random_like, shuffled
 from chisel.configs import ConfigError, NumericsError, RunConfig
 from chisel.envs.maze import MOVES, Cell, MazeState, observe_states, paths
 from chisel.models import Agent, to_tensor
+from chisel.routing import Site
 
 LAYER = "embedder.block2.res1.resadd"
 """The layer at which the published vector was taken."""
@@ -147,13 +148,17 @@ def sweep(
     Returns:
         Rows named as in `KINDS`. Choices are nan if the edited network gives no finite output.
     """
-    rows = []
-    kept = keep(setup.agent.model, list(vectors), setup.at_square)
+    rows, model = [], setup.agent.model
+    stages, obs = Stages(model), setup.at_square.to(model.fc_policy.weight.device)
     for number, (module, own) in enumerate(vectors.items()):
+        stage = stages.of([Site(module)])
+        entering = stages.before(stage, obs)
         for kind, given in zip(KINDS, (own, *_controls(own, generator)), strict=True):
             for coeff in coeffs:
                 try:
-                    moves = move_probabilities(kept.logits(module, add(given, coeff)).float())
+                    with intervene(model, {module: add(given, coeff)}):
+                        logits, _ = stages.after(stage, entering, obs)
+                    moves = move_probabilities(logits.float())
                 except NumericsError:  # for instance a gate pushed out of its range
                     moves = np.full((len(setup.mazes), len(MOVES)), np.nan)
                 rows.append(_row(setup, kind, moves, module=module, coeff=coeff))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +75,8 @@ class _Options:
     seed: int
 
     def cells(self) -> Iterator[tuple[int, float, float, int]]:
-        """Yield pairs, agreement, noise and number of each draw."""
-        for count in self.pairs:
-            for agreement in self.agreements:
-                for noise in self.noises:
-                    for draw in range(self.draws):
-                        yield count, agreement, noise, draw
+        """Iterate over pairs, agreement, noise and number of each draw."""
+        return itertools.product(self.pairs, self.agreements, self.noises, range(self.draws))
 
 
 class _Side(NamedTuple):

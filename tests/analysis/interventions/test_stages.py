@@ -5,10 +5,16 @@ import torch
 
 from chisel import configs
 from chisel.analysis.interventions import Stages, add, intervene, scale
-from chisel.models import Spaces, build
+from chisel.analysis.steering import policy_layers
+from chisel.models import Agent, Spaces, build
 from chisel.routing import Site
 
 SPACES = Spaces((9, 9, 3), "uint8", 1.0, 15)
+SMALL = {
+    "maze/pixels-small": ["model.channels=[3,4,5]", "model.hidden=8"],
+    "maze/routed-quick": ["model.channels=[2,3,3]", "model.hidden=8"],
+    "oversight/routed": [],
+}
 PLACES = [
     "embedder.block1.conv",
     "embedder.block1.res1.conv1",
@@ -37,6 +43,66 @@ def network(spaces=SPACES):
 def observations(count=5):
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 2, (count, 3, 9, 9), generator=generator, dtype=torch.uint8)
+
+
+def agent_of(experiment):
+    """A network with all weights drawn, so that every layer has an effect."""
+    config = configs.load(experiment, SMALL[experiment])
+    spaces = Spaces((16, 16, 3), "uint8", 255.0, 15)
+    model = build(config.model, spaces).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            # A gate that saturates shuts an expert out for good.
+            parameter.normal_(0, 0.01 if ".gate_net." in name else 0.3, generator=generator)
+    return Agent(model, spaces, config, "0" * 64, None, source="here")
+
+
+def images(count):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
+
+
+def stretch(values):
+    return 1.5 * values + 0.3
+
+
+@pytest.mark.parametrize("experiment", list(SMALL))
+def test_an_edit_of_any_layer_gives_the_bits_of_a_whole_pass(experiment):
+    agent, obs = agent_of(experiment), images(5)
+    stages, plain = Stages(agent.model), agent.policy(obs)
+    for layer in policy_layers(agent):
+        stage = stages.of([Site(layer)])
+        entering = stages.before(stage, obs)
+        with intervene(agent.model, {layer: stretch}), torch.no_grad():
+            whole = agent.policy(obs)
+            assert torch.equal(stages.after(stage, entering, obs)[0], whole), layer
+        assert not torch.equal(whole, plain), layer
+    assert torch.equal(agent.policy(obs), plain), "nothing is left behind"
+
+
+def test_layers_before_an_edit_run_once():
+    agent, calls = agent_of("maze/pixels-small"), []
+    for block in ("block1", "block2", "block3"):
+        conv = agent.model.get_submodule(f"embedder.{block}.conv")
+        conv.register_forward_hook(lambda *_, block=block: calls.append(block))
+    stages, obs = Stages(agent.model), images(2)
+    stage = stages.of([Site("embedder.block2.res1.conv1")])
+    entering = stages.before(stage, obs)
+    assert calls == ["block1", "block2"]
+    for _ in range(3):
+        stages.after(stage, entering, obs)
+    assert calls[2:] == ["block3"] * 3
+
+
+def test_an_edit_in_place_changes_nothing_else():
+    agent, obs = agent_of("maze/pixels-small"), images(2)
+    stages, plain = Stages(agent.model), agent.policy(obs)
+    stage = stages.of([Site("embedder.block1.res1.resadd")])
+    entering = stages.before(stage, obs)
+    with intervene(agent.model, {"embedder.block1.res1.resadd": lambda v: v.zero_()}):
+        assert not torch.equal(stages.after(stage, entering, obs)[0], plain)
+    assert torch.equal(stages.after(stage, entering, obs)[0], plain)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=str)

@@ -31,7 +31,7 @@ def views(count=3000, seed=0):
 
 
 def per_view(num=5, seed=0, obs_bytes=24):
-    return RandomRewards(num, ObservationHash.draw(obs_bytes, np.random.default_rng(seed)))
+    return RandomRewards(num, ObservationHash(obs_bytes, np.random.default_rng(seed)))
 
 
 def test_a_reward_depends_on_the_observation_alone():
@@ -94,7 +94,7 @@ def as_tuples(rows):
 
 
 def replay(capacity):
-    return Replay(capacity, ObservationHash.draw(24, np.random.default_rng(0)), CPU)
+    return Replay(capacity, ObservationHash(24, np.random.default_rng(0)), CPU)
 
 
 @pytest.mark.parametrize("capacity", [1000, 20, 3])

@@ -73,7 +73,7 @@ def picture(places):
 
 def turns_of_the_lock(exploring, rollouts, num_envs=4, steps=32):
     """How often each number was tried in each place, `[LENGTH, 2]`, and the exploration policy."""
-    replay = Replay(1000, ObservationHash.draw(4, np.random.default_rng(0)), CPU)
+    replay = Replay(1000, ObservationHash(4, np.random.default_rng(0)), CPU)
     exploration_policy = ExplorationPolicy(
         replay, num_envs=num_envs, exploring=exploring, num_actions=2
     )

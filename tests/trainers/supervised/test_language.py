@@ -13,7 +13,7 @@ from chisel.corpora import Sequences
 from chisel.corpora.stories import tale
 from chisel.trainers.runs.assembly import build_module
 from chisel.trainers.runs.callbacks import LogIteration
-from chisel.trainers.supervised.language_labels import sequence_labels, token_labels
+from chisel.trainers.supervised.labels import example_labels, token_labels
 from tests.trainers.conftest import fit, same, weights
 from tests.trainers.runs.test_resume import saver, timeless
 
@@ -193,7 +193,7 @@ def test_shares_of_tokens_follow_their_frequencies_in_labelled_stories():
 
 
 def test_without_a_source_there_are_no_labels():
-    labels, names = sequence_labels(LabelsConfig(), sequences(), np.random.default_rng(0))
+    labels, names = example_labels(LabelsConfig(), {}, len(sequences()), np.random.default_rng(0))
     assert labels.tolist() == [-1] * 3
     assert names == ()
 

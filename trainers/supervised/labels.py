@@ -1,9 +1,9 @@
-"""Label sequences and their tokens, for the routing of a language model."""
+"""Label the examples of a corpus, and the tokens of sequences, for routing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,25 +17,28 @@ from chisel.trainers.routed.labels import UNKNOWN, EpisodeLabeler
 LabelTokens = Literal["all", "concept", "frequency", "words"]
 
 
-def sequence_labels(
-    options: LabelsConfig, sequences: Sequences, generator: np.random.Generator
+def example_labels(
+    options: LabelsConfig,
+    facts: Mapping[str, NDArray[Any]],
+    count: int,
+    generator: np.random.Generator,
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return a label for each sequence, and the labels' names.
+    """Return a label for each example of a corpus, and the labels' names.
 
     Args:
         options: Source and imperfections, which are drawn once; without a source there are no
             labels.
-        sequences: The sequences.
+        facts: What is known of the examples, `[N]` by name.
+        count: Number of examples, N.
         generator: Generator of the imperfections.
 
     Returns:
         Labels `[N]`, -1 for none, and names.
     """
-    count = len(sequences)
     if options.source is None:
         return np.full(count, UNKNOWN), ()
     labeler = EpisodeLabeler(options, num_envs=count, generator=generator)
-    labeler.note(0, {"episode": dict(sequences.facts), "_episode": np.ones(count, bool)})
+    labeler.note(0, {"episode": dict(facts), "_episode": np.ones(count, bool)})
     return labeler.column(1, count)[0].numpy(), labeler.names
 
 
