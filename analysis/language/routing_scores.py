@@ -256,7 +256,7 @@ def routing_figure(scores: RoutingScores, title: str) -> Figure:
     left.set_yticks(range(len(arms)), arms)
     left.invert_yaxis()
     left.set_xlabel("R on the topic (0: control, 1: never learnt)")
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, loc="upper center")
     plain_axes(left, "x")
     for arm, by_factor in scores.dial.items():
         factors = sorted(by_factor)
