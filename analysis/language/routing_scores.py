@@ -242,21 +242,12 @@ def routing_figure(scores: RoutingScores, title: str) -> Figure:
     for number, arm in enumerate(arms):
         for shift, state, marker in ((-0.12, scores.judged(arm), "o"), (0.12, "attacked", "x")):
             ratios = scores.ratios(arm, state)
-            left.plot(
-                ratios,
-                [number + shift] * len(ratios),
-                marker,
-                color=colours[arm],
-                label=("before the attack" if marker == "o" else "after it")
-                if not number
-                else None,
-            )
+            left.plot(ratios, [number + shift] * len(ratios), marker, color=colours[arm])
     left.axvline(0, color="0.7", lw=0.8)
     left.axvline(1, color="0.7", lw=0.8)
     left.set_yticks(range(len(arms)), arms)
     left.invert_yaxis()
-    left.set_xlabel("R on the topic (0: control, 1: never learnt)")
-    left.legend(fontsize=8, loc="upper center")
+    left.set_xlabel("R (0: control, 1: never learnt)\n● before the attack, × after it")
     plain_axes(left, "x")
     for arm, by_factor in scores.dial.items():
         factors = sorted(by_factor)
