@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from benchmarks.statements import rooms, statements
+from benchmarks.statements import rooms, statements, statements_of
 from tests.house.rooms import NAME, ROOMS, ROOT
 
 SNIPPET = '''"""A module's docstring."""
@@ -64,3 +64,12 @@ def test_the_table_ends_with_the_tests_share():
 
 def _count(line: list[str]) -> int:
     return int(line[1].replace(",", ""))
+
+
+def test_npms_packages_are_not_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.statements.ROOT", tmp_path)
+    for path in ("lab/own.py", "lab/page/node_modules/gyp/theirs.py"):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x = 1\n")
+    assert statements_of("lab") == 1
