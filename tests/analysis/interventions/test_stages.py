@@ -87,12 +87,14 @@ def test_layers_before_an_edit_run_once():
         conv = agent.model.get_submodule(f"embedder.{block}.conv")
         conv.register_forward_hook(lambda *_, block=block: calls.append(block))
     stages, obs = Stages(agent.model), images(2)
-    stage = stages.of([Site("embedder.block2.res1.conv1")])
-    entering = stages.before(stage, obs)
-    assert calls == ["block1", "block2"]
-    for _ in range(3):
-        stages.after(stage, entering, obs)
-    assert calls[2:] == ["block3"] * 3
+    layers = ["embedder.block2.res1.conv1", "embedder.block2.res1.resadd", "fc_policy"]
+    begins = [stages.of([Site(layer)]) for layer in layers]
+    entering = [stages.before(stage, obs) for stage in begins]
+    assert calls == ["block1", "block2"] * 2 + ["block1", "block2", "block3"]
+    calls.clear()
+    for stage, values in zip(begins, entering, strict=True):
+        stages.after(stage, values, obs)
+    assert calls == ["block3", "block3"], "one for each of the two in block 2"
 
 
 def test_an_edit_in_place_changes_nothing_else():
