@@ -9,6 +9,7 @@ imports nothing heavy. An evaluator has the name of its environment or corpus.
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -187,4 +188,10 @@ def _load(kind: Kind, point: EntryPoint) -> Component:
         raise ConfigError(
             f"{kind} {point.name!r}: its schema must be a dataclass with {' and '.join(missing)}"
         )
+    try:
+        pickle.dumps(component.schema)
+    except (AttributeError, pickle.PicklingError) as error:
+        raise ConfigError(
+            f"{kind} {point.name!r}: its schema must be at the top of a module: {error}"
+        ) from error
     return component

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def read(experiment: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"experiment": name, **settings}, own
 
 
+@cache
 def _packaged() -> dict[str, Path]:
     found = {}
     for path in _FOLDER.glob("**/*.yaml"):

@@ -6,6 +6,8 @@ Scalars stay text, except null, until the schema says their type. So `name: 007`
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -69,13 +71,19 @@ def parse(text: str, source: str) -> Any:
         ConfigError: If the text is not plain YAML; the message names the line.
     """
     try:
-        return yaml.load(text, _StrictLoader)
+        return deepcopy(_parsed(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = "" if mark is None else f", line {mark.line + 1}"
         raise ConfigError(f"{source}{line}: {error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{source} is not readable YAML: {_first_line(error)}") from error
+
+
+@cache
+def _parsed(text: str) -> Any:
+    """Parse a document once; programs load the same few experiments over and over."""
+    return yaml.load(text, _StrictLoader)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

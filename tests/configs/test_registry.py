@@ -22,6 +22,7 @@ class PondConfig:
 pond = Component("pond_package:make_pond", "a pond", PondConfig)
 no_component = 3
 no_schema = Component("pond_package:make_pond", "a pond")
+hidden = Component("pond_package:make_pond", "a pond", type("Pond", (PondConfig,), {}))
 
 def make_pond(config, *, seed):
     return config.depth
@@ -82,6 +83,7 @@ def test_a_name_cannot_be_registered_twice(installed) -> None:
         ("pond_package:lake", "cannot be loaded"),
         ("pond_package:no_component", r"must be a configs\.registry\.Component"),
         ("pond_package:no_schema", "its schema must be a dataclass with name"),
+        ("pond_package:hidden", "its schema must be at the top of a module"),
     ],
 )
 def test_a_broken_package_is_named_and_breaks_nothing_else(
