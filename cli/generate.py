@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from chisel.cli.arguments import one_word, take
 from chisel.configs import ConfigError, hint, parse_settings
 
-USAGE = "chisel generate MODEL prompt=TEXT [steer=FILE:COEFF,…] [ablate=SITE,…] [key=value …]"
+USAGE = "chisel generate MODEL prompt=TEXT [steer=FILE:COEFF,…] [ablate=NAME,…] [key=value …]"
 
 HELP = """\
-usage: chisel generate MODEL prompt=TEXT [steer=FILE:COEFF,…] [ablate=SITE,…]
+usage: chisel generate MODEL prompt=TEXT [steer=FILE:COEFF,…] [ablate=NAME,…]
                        [key=value …]
 
 Lets a language model continue a text. MODEL is a folder in Hugging Face's
@@ -30,17 +30,19 @@ that learnt stories. Nothing is downloaded.
   cache=true          keep keys and values of earlier tokens, if the network
                       can; false computes them again
   steer=FILE:COEFF,…  add vectors that `chisel study lm-steering` made
-  ablate=SITE,…       set to zero what a site adds to the residual stream:
+  ablate=NAME,…       set to zero what a site adds to the residual stream:
                       block.5.mlp, block.3.attn, all heads of a block
-                      (block.3.heads) or one of them (block.3.heads.1). Ablating
-                      comes before steering
+                      (block.3.heads) or one of them (block.3.heads.1); or a
+                      region that the run was routed with: forget, or
+                      forget:0.5 for half of it. Ablating comes before steering
   first=false         true also steers position 0
   threads=2           torch's CPU threads; left out, one for each core that
                       nothing else keeps busy
 
 examples:
   chisel generate smollm2 prompt="I hate you because" tokens=20
-  chisel generate smollm2 prompt="I hate you" steer=block-6.safetensors:5"""
+  chisel generate smollm2 prompt="I hate you" steer=block-6.safetensors:5
+  chisel generate agents:language-routed prompt="long ago" ablate=forget"""
 
 
 def run(arguments: Sequence[str]) -> None:

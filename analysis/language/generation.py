@@ -1,20 +1,22 @@
-"""Continue a text with vectors added and regions switched off, for `chisel generate`."""
+"""Continue a text with vectors added, and sites and regions set to zero, for `chisel generate`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
 
+from chisel import routing
+from chisel.analysis.ablation import parse_modes
 from chisel.analysis.interventions import Edit, compose, intervene, zero
 from chisel.analysis.language.opening import open_language_model
 from chisel.analysis.language.sites import SiteTable, site_table
 from chisel.analysis.language.vectors import add_at_tokens, require_fit
 from chisel.analysis.results import Count, Seed, Share, Within
 from chisel.analysis.steering import load_vector, parse_steer
-from chisel.configs import ConfigError
+from chisel.configs import ConfigError, hint
 from chisel.models.language import Sampling, generate
 from chisel.routing import Site
 
@@ -54,8 +56,9 @@ def continue_text(
         seed: Seed of the draws.
         cache: Whether keys and values of earlier tokens are kept.
         steer: Vectors that are added, `FILE:COEFF,…`.
-        ablate: Sites that are set to zero, such as `block.3.heads.1,block.5.mlp`, before vectors
-            are added.
+        ablate: Sites and regions that are set to zero before vectors are added, such as
+            `block.3.heads.1,block.5.mlp`; or `forget`, if the model was routed with this region;
+            `forget:0.5` multiplies the region's units by a factor.
         first: Whether position 0 is steered, too.
 
     Raises:
@@ -67,9 +70,11 @@ def continue_text(
     if temperature == 0 and (top_p != 1 or seed != 0):
         raise ConfigError("top_p and seed are for sampling: give temperature=1, for example")
     wanted = parse_steer(steer) if steer else []
-    lm = open_language_model(model).lm
+    opened = open_language_model(model)
+    lm = opened.lm
     table, notes = site_table(lm.model), []
-    edits = ablations(table, ablate)
+    sites, modes = split_ablations(ablate, opened.regions)
+    edits = ablations(table, sites)
     for file, coeff in wanted:
         vector = load_vector(file)
         require_fit(vector, lm, table, file)
@@ -78,7 +83,7 @@ def continue_text(
         edits[vector.site] = compose(
             edits.get(vector.site, compose()), add_at_tokens(vector.vector, coeff, first=first)
         )
-    with intervene(lm.model, edits):
+    with routing.ablate(lm.model, opened.regions, modes), intervene(lm.model, edits):
         (found,) = generate(
             lm,
             lm.tokens([prompt]),
@@ -90,18 +95,47 @@ def continue_text(
     return Continued(lm.text(found), notes)
 
 
-def ablations(table: SiteTable, names: str | None) -> dict[Site, Edit]:
+def split_ablations(
+    ablate: str | None, regions: Mapping[str, routing.Region]
+) -> tuple[list[str], dict[str, routing.Mode]]:
+    """Split the option `ablate` into the names of sites, and regions with their modes.
+
+    A name with a dot is a site. So is every name if the model has no regions.
+
+    Args:
+        ablate: Sites and `REGION[:FACTOR]`, separated by commas.
+        regions: Regions that the model was routed with.
+
+    Raises:
+        ConfigError: If there is no such region, it is given twice, or its mode is no factor.
+    """
+    items = ablate.split(",") if ablate else []
+    of_regions = [item for item in items if regions and "." not in item.partition(":")[0]]
+    modes = parse_modes(",".join(of_regions)) if of_regions else {}
+    for name, mode in modes.items():
+        if name not in regions:
+            known = hint(name, regions)
+            raise ConfigError(f"ablate={name}: the model has no such region; {known}")
+        if mode in ("mean", "resample"):
+            raise ConfigError(
+                f"ablate={name}:{mode}: one text has no mean and no other example; "
+                f"set the region to zero (ablate={name}) or give a factor (ablate={name}:0.5)"
+            )
+    return [item for item in items if item not in of_regions], modes
+
+
+def ablations(table: SiteTable, names: Iterable[str]) -> dict[Site, Edit]:
     """Return the edits that set sites to zero.
 
     Args:
         table: Sites of the model.
-        names: Names of sites, separated by commas; `block.N.heads.H` is a single head.
+        names: Names of sites; `block.N.heads.H` is a single head.
 
     Raises:
         ConfigError: If there is no such site, or it is the whole stream.
     """
     edits: dict[Site, Edit] = {}
-    for name in names.split(",") if names else []:
+    for name in names:
         if name in ("embed", "final") or name.endswith((".in", ".out")):
             raise ConfigError(
                 f"ablate={name}: it is the whole stream; ablate what is added to it: .attn, .mlp, "

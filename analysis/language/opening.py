@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chisel import models
+from chisel.analysis.ablation import regions_of
 from chisel.configs import CheckpointError, agent_path
 from chisel.corpora import Contrast, TokenData, load_contrast, load_data, load_texts
 from chisel.models.language import GPT, LanguageModel, load_language_model
+from chisel.routing import Region
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A language model, and the corpus that it learnt from if Chisel trained it."""
+    """A language model; if Chisel trained it, also its corpus and regions."""
 
     lm: LanguageModel
     data: TokenData | None = None
+    regions: Mapping[str, Region] = field(default_factory=dict)
+    """Regions that it was routed with; empty without routes."""
 
     def texts(self, file: str | None) -> list[str]:
         """Return the paragraphs of a text file, or of a folder.
@@ -78,9 +83,11 @@ def opened_run(path: str, loaded: models.Loaded[Any]) -> Opened:
 
     Raises:
         CheckpointError: If the network is no GPT.
+        ConfigError: If the regions that it was routed with do not fit it.
     """
     if not isinstance(loaded.model, GPT) or loaded.config is None:
         raise CheckpointError(f"{path} holds a network {type(loaded.model).__name__}, not a GPT")
     data: Any = load_data(loaded.config.corpus)  # of tokens, since a GPT reads no pictures
     model = loaded.model.requires_grad_(False)
-    return Opened(LanguageModel(model, data.tokenizer, loaded.digest, Path(str(loaded))), data)
+    lm = LanguageModel(model, data.tokenizer, loaded.digest, Path(str(loaded)))
+    return Opened(lm, data, regions_of(loaded) if loaded.regions else {})

@@ -93,6 +93,42 @@ def test_what_it_cannot_read_is_one_line(folder):
         open_language_model("agents/maze-quick/seed-0")
 
 
+ROUTED, FOREST = "agents:language-routed", "early he left for the wood ."
+
+
+def test_a_region_that_it_was_routed_with_is_ablated_as_by_a_hook():
+    def halve(_module, _inputs, output):
+        output = output.clone()
+        output[..., 512:576] *= 0.5
+        return output
+
+    lm = open_language_model(ROUTED).lm
+    for block in lm.model.blocks:
+        block.mlp.act.register_forward_hook(halve)
+    (expected,) = generate(lm, lm.tokens([FOREST]), 20, torch.Generator())
+    found = continue_text(ROUTED, FOREST, tokens=20, ablate="forget:0.5").text
+    assert found == lm.text(expected) != continue_text(ROUTED, FOREST, tokens=20).text
+
+
+@pytest.mark.parametrize(
+    ("ablate", "said"),
+    [
+        ("forgt", "the model has no such region; did you mean 'forget'"),
+        ("forget:mean", r"set the region to zero \(ablate=forget\)"),
+        ("forget,forget", "forget is given twice"),
+        ("forget,block.0.map", "no site 'block.0.map'"),
+    ],
+)
+def test_a_region_that_cannot_be_ablated_is_one_line(ablate, said):
+    with pytest.raises(ConfigError, match=said):
+        continue_text(ROUTED, FOREST, ablate=ablate)
+
+
+def test_without_regions_every_name_is_a_site(folder):
+    with pytest.raises(ConfigError, match="no site 'forget'"):
+        continue_text(folder, "long ago", ablate="forget")
+
+
 def test_words_come_back_from_their_tokens():
     tokenizer = WordTokenizer(["<end>", "a", "dog"])
     assert tokenizer.encode("a dog a") == [1, 2, 1]
