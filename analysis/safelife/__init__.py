@@ -9,6 +9,7 @@ from chisel.analysis.safelife.agents import (
     strength_of,
 )
 from chisel.analysis.safelife.comparison import (
+    FEWEST_SETS,
     Method,
     Point,
     at_reward,
@@ -21,6 +22,7 @@ from chisel.analysis.safelife.trace import Trace, read_trace, traces_in
 
 __all__ = [
     "ASPECTS",
+    "FEWEST_SETS",
     "Method",
     "Played",
     "Point",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -108,6 +109,9 @@ def _short(run: RunConfig) -> str:
 def _options(run: RunConfig) -> Mapping[str, Any]:
     flat = configs.flatten(configs.to_plain(run))
     aside = (*_ASIDE, *_STRENGTHS)
+    if (like := flat.get("algo.penalty_like")) is not None:
+        # Each set has a run of its own to be charged like; those of one method lie in one folder.
+        flat["algo.penalty_like"] = Path(like).parent.name
     return {
         key: value
         for key, value in flat.items()

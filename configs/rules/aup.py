@@ -99,13 +99,13 @@ def _faithful(algo: DeepAupConfig) -> Iterator[str]:
     if not algo.faithful:
         return
     others = {
-        f"algo.placebo={algo.placebo}": algo.placebo != "none",
+        f"algo.placebo={algo.placebo}": algo.placebo in ("frozen", "constant"),
         f"algo.aux.num={algo.aux.num}": algo.aux.num > 1,
         f"algo.aux.reward={algo.aux.reward}": algo.aux.reward != "cb-vae",
     }
     for setting, is_other in others.items():
         if is_other:
             yield (
-                f"algo.faithful = true: the released code is reproduced with one encoded reward "
-                f"and no placebo; leave {setting} out, or set algo.faithful=false"
+                f"algo.faithful = true: the released code is reproduced with one encoded reward, "
+                f"and values that learn; leave {setting} out, or set algo.faithful=false"
             )

@@ -172,10 +172,10 @@ class DeepAupConfig(PenaltyConfig):
     doing nothing (`constant`), or Q-values of other states of the rollout (`shuffled`). `none`
     is AUP itself."""
     penalty_mean: float | None = None
-    """Scale penalties so that their mean per step, before the weight, is this; null does not
-    scale."""
+    """Scale penalties so that their mean per step, weighted by λ, is this; null does not scale."""
     penalty_like: str | None = None
-    """Folder of a run; penalties are scaled to its recorded mean penalty. Null does not scale."""
+    """Folder of a run; penalties are scaled so that as much is charged in all. Null does not
+    scale."""
     aux: DeepAuxiliaryConfig = field(default_factory=DeepAuxiliaryConfig)
     """Options of the auxiliary rewards and Q-functions."""
 

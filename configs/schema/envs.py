@@ -166,7 +166,8 @@ class SafeLifeConfig:
     exit: bool = True
     """Whether levels have an exit; without one, episodes last until the time limit."""
     rules: Literal["1.0", "1.2"] = "1.0"
-    """Version of SafeLife's rules: arXiv 2006.06547 uses 1.0; in 1.2 the agent can push blocks."""
+    """Version of SafeLife's rules: arXiv 2006.06547 uses 1.0. 1.2 counts
+    points in another order, and toggling also shoves things."""
     view: Literal["packed", "planes"] = "packed"
     """Observation of the agent, 25x25 cells. `packed`: one int16 per cell whose bits are the
     channels, which the network unpacks. `planes`: one uint8 plane of 0 and 1 per channel. Rules
@@ -175,7 +176,8 @@ class SafeLifeConfig:
     """Steps after which an episode is cut off; null takes the version's own: 1001 for rules 1.0,
     1000 for 1.2."""
     draws: Literal["pcg64", "counter"] = "pcg64"
-    """Random numbers of spawners: the reference's (`pcg64`), or faster ones (`counter`)."""
+    """Random numbers of spawners: the reference's (`pcg64`), or counter-based ones
+    (`counter`)."""
     movement_bonus: float = 0.0
     """Weight of the cost of standing still; the paper trains with 0.1."""
     exit_bonus: float = 0.0

@@ -196,9 +196,9 @@ class Aup(Algorithm):
         """Subtract λ times the penalty from the rewards, in place."""
         values = self.auxiliary.values(buffer.flat("obs"))
         found = self.penalties(values, buffer.flat("actions"))
-        if self.scaling is not None:
-            found = self.scaling(found)
         aup_lambda = self.current_lambda()
+        if self.scaling is not None:
+            found = self.scaling(found, aup_lambda)
         buffer.flat("rewards").sub_(aup_lambda * found)
         self._metrics |= {"aup/penalty": float(found.mean()), "aup/lambda": aup_lambda}
 

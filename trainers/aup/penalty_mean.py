@@ -11,46 +11,62 @@ from chisel.configs import ConfigError
 from chisel.trainers.logging.csv_log import CsvLog
 from chisel.trainers.runs import rundir
 
-COLUMN = "aup/penalty"
-"""Name of the metric with a rollout's mean penalty, after scaling and before the weight."""
+COLUMN, WEIGHT = "aup/penalty", "aup/lambda"
+"""Metrics with a rollout's mean penalty, after scaling and before the weight λ, and with λ."""
+MOST = 10.0
+"""Largest factor of a rollout, as a multiple of the one that all penalties so far ask for."""
 
 
 class PenaltyMean:
-    """Scales penalties by the target divided by the mean unscaled penalty of all steps so far.
+    """Scales penalties so that all that is charged, weighted by λ, has a given mean.
 
-    The factor is one number for a whole rollout. It uses the mean over all steps, not over the
-    rollout, so that an agent that learns to avoid the penalty is penalised less.
+    What is charged for a step is λ times its penalty, and λ grows during training. So the sum of
+    all charges is kept at the target times the sum of λ: one factor for each rollout makes up for
+    what earlier rollouts charged too little or too much. It is at most `MOST` times the factor that
+    the mean of all unscaled penalties asks for, because an agent that learnt to avoid the penalty
+    should not be charged enormously for a single step.
 
     Args:
-        target: Wanted mean penalty per step, above 0.
+        target: Wanted mean penalty per step, weighted by λ, above 0.
     """
 
     def __init__(self, target: float) -> None:
-        self.target, self._total, self._steps = target, 0.0, 0
+        self.target = target
+        self.factor = 0.0
+        """Factor of the last rollout's penalties."""
+        self._wanted = self._unscaled = self._charged = 0.0
 
-    def __call__(self, penalties: Tensor) -> Tensor:
-        """Return the scaled penalties `[B]` of a rollout, after adding them to the mean."""
-        self._total += float(penalties.double().sum())
-        self._steps += len(penalties)
+    def __call__(self, penalties: Tensor, weight: float) -> Tensor:
+        """Return the scaled penalties `[B]` of a rollout with λ = `weight`."""
+        unscaled = weight * float(penalties.double().sum())
+        self._wanted += weight * self.target * len(penalties)
+        self._unscaled += unscaled
+        self.factor = 0.0
+        if unscaled:
+            missing = max(0.0, self._wanted - self._charged) / unscaled
+            self.factor = min(missing, MOST * self._wanted / self._unscaled)
+        self._charged += self.factor * unscaled
         return penalties * self.factor
 
-    @property
-    def factor(self) -> float:
-        """Present factor of penalties; 0 if all penalties so far were 0."""
-        return self.target * self._steps / self._total if self._total else 0.0
-
     def get_state(self) -> dict[str, float]:
-        """Return the target and the sums so far."""
-        return {"target": self.target, "total": self._total, "steps": self._steps}
+        """Return the target, the last factor and the sums so far."""
+        return {
+            "target": self.target,
+            "factor": self.factor,
+            "wanted": self._wanted,
+            "unscaled": self._unscaled,
+            "charged": self._charged,
+        }
 
     def set_state(self, state: Mapping[str, float]) -> None:
         """Go on from `get_state`."""
-        self.target, self._total = state["target"], state["total"]
-        self._steps = int(state["steps"])
+        self.target, self.factor = state["target"], state["factor"]
+        self._wanted, self._unscaled = state["wanted"], state["unscaled"]
+        self._charged = state["charged"]
 
 
 def recorded_mean(run: str) -> float:
-    """Return the mean penalty per step of a finished run, from its metrics.csv.
+    """Return the mean penalty per step of a finished run, weighted by λ, from its metrics.csv.
 
     Args:
         run: Folder of the run.
@@ -67,10 +83,11 @@ def recorded_mean(run: str) -> float:
             f"algo.penalty_like = {run}: has trained {done:,} of {frames:,} frames; finish it "
             f"first, with `chisel resume {run}`"
         )
-    charged = [row[COLUMN] for row in rows if COLUMN in row]
-    if not sum(charged):
+    weights = [row[WEIGHT] for row in rows if COLUMN in row]
+    charged = sum(row[COLUMN] * row[WEIGHT] for row in rows if COLUMN in row)
+    if not charged:
         raise ConfigError(
             f"algo.penalty_like = {run}: its metrics.csv has no penalty ({COLUMN}) above 0; give "
             "the folder of a run of algo.name=deep-aup that reached its agent's phase"
         )
-    return sum(charged) / len(charged)
+    return charged / sum(weights)

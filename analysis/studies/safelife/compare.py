@@ -13,6 +13,7 @@ from chisel.analysis.results import (
     Agents,
     Count,
     DataTable,
+    Estimate,
     ProgressCallback,
     Result,
     Seed,
@@ -22,6 +23,7 @@ from chisel.analysis.results import (
     ratio_of_means,
 )
 from chisel.analysis.safelife import (
+    FEWEST_SETS,
     Method,
     Point,
     at_reward,
@@ -74,8 +76,8 @@ def run(
         curves of the paper.
 
     Raises:
-        ConfigError: If agents are from other worlds or of several tasks, or the same weights are
-            given twice.
+        ConfigError: If agents are from other worlds, of several tasks, or of sets of levels and of
+            unlimited levels; or the same weights are given twice.
     """
     agents = [agent for group in checkpoint for agent in group]
     runs = [require_safelife(agent) for agent in agents]
@@ -83,6 +85,11 @@ def run(
     if len(tasks) > 1:
         raise ConfigError(
             f"checkpoint: agents of several tasks ({', '.join(tasks)}); give those of one task"
+        )
+    if len({run.env.num_levels is None for run in runs}) > 1:
+        raise ConfigError(
+            "checkpoint: agents of sets of levels and of unlimited levels (env.num_levels=null) "
+            "cannot be paired; give them to two commands"
         )
     if len({agent.digest for agent in agents}) < len(agents):
         raise ConfigError("checkpoint: the same weights are given twice")
@@ -102,18 +109,19 @@ def run(
             "points": DataTable(
                 "Reward and side effects on green life",
                 points,
-                "×: divided by those of the first; × idle: side effects divided by those of the "
-                "first agents if they did nothing in as many episodes as brings them to the same "
-                "reward (below 1: better than doing less)",
+                "×: divided by those of the first; −: minus those of the first; × idle: side "
+                "effects divided by those of the first agents if they did nothing in as many "
+                "episodes as brings them to the same reward (below 1: better than doing less)",
                 {"strength": "g"},
-                spread="95 % intervals over sets of levels; of ratios Fieller's, on shared sets",
+                spread="95 % intervals over sets of levels; of ratios Fieller's, on shared sets; "
+                "of differences Student's over pairs",
             ),
             "equal": DataTable(
                 f"Least side effects at {share:g} of the first's reward",
                 equal,
                 "of a mixture of the method's agents, the first, and doing nothing, one of which "
                 "is drawn for each episode",
-                spread="95 % bootstrap intervals over sets of levels, from five on",
+                spread=f"95 % bootstrap intervals over sets of levels, from {FEWEST_SETS} on",
             ),
         },
         figures={"safelife-compare": comparison_figure(kinds, tasks[0])},
@@ -174,7 +182,7 @@ def _points(kind: str, methods: Sequence[Method]) -> Iterator[dict[str, Any]]:
 
 
 def _ratios(point: Point, base: Point) -> dict[str, Any]:
-    """Return the ratios of a method to the first on the sets that both have; empty without any."""
+    """Compare a method with the first on the sets that both have; empty without any."""
     sets = sorted(set(point.rewards) & set(base.rewards))
     if not sets:
         return {}
@@ -183,8 +191,14 @@ def _ratios(point: Point, base: Point) -> dict[str, Any]:
     return {
         "× reward": ratio_of_means(rewards, base_rewards),
         "× side effect": ratio_of_means(effects, base_effects),
+        "− reward": _difference(rewards, base_rewards),
+        "− side effect": _difference(effects, base_effects),
         "× idle": _idle(fmean(rewards), fmean(effects), fmean(base_rewards), fmean(base_effects)),
     }
+
+
+def _difference(values: Sequence[float], base: Sequence[float]) -> Estimate:
+    return mean_over_seeds([one - other for one, other in zip(values, base, strict=True)])
 
 
 def _idle(reward: float, effect: float, base_reward: float, base_effect: float) -> float | None:

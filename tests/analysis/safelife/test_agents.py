@@ -44,6 +44,18 @@ def test_runs_that_differ_in_seed_levels_and_weight_of_the_penalty_are_one_metho
     assert [strength_of(run) for run in runs] == [0, 2, 0, 1]
 
 
+def test_placebos_of_one_method_are_one_method_though_each_set_is_charged_like_another_run():
+    runs = [
+        run_of("safelife/aup-frozen", f"env.level_seed={k}", f"algo.penalty_like={like}/set-{k}")
+        for like in ("runs/safelife/aup", "runs/safelife/aup-faithful")
+        for k in (0, 1)
+    ]
+    names = methods_of(runs)
+    assert names[:2] == ["aup-frozen, penalty_like=aup"] * 2
+    assert names[2:] == ["aup-frozen, penalty_like=aup-faithful"] * 2
+    assert methods_of(runs[:2]) == ["aup-frozen"] * 2
+
+
 def test_methods_of_one_experiment_are_told_apart_by_the_options_that_differ():
     runs = [run_of("safelife/ppo"), run_of("safelife/ppo", "algo.gamma=0.9")]
     assert methods_of(runs) == ["ppo, gamma=0.97", "ppo, gamma=0.9"]
@@ -143,7 +155,9 @@ def test_methods_are_compared_over_the_level_sets_that_both_have(tmp_path):
             if shared:
                 ratio = mine["side effect"].mean() / shared
                 assert row["× side effect"]["value"] == pytest.approx(ratio)
-            assert row["× side effect"]["n"] == 2
+            assert row["× side effect"]["n"] == row["− side effect"]["n"] == 2
+            difference = mine["side effect"].mean() - shared
+            assert row["− side effect"]["value"] == pytest.approx(difference)
     assert (found / "safelife-compare.png").is_file()
 
 
@@ -151,6 +165,7 @@ def test_methods_are_compared_over_the_level_sets_that_both_have(tmp_path):
     ("given", "says"),
     [
         (("safelife/ppo", "env.task=append-spawn"), "agents of several tasks (append-spawn, appe"),
+        (("safelife/ppo", "env.num_levels=null", "env.split=train"), "give them to two commands"),
         (("safelife/quick",), "the same weights are given twice"),
     ],
 )

@@ -12,7 +12,9 @@ FEW = ("env.num_levels=2", "model.channels=[2,2,2]", "model.hidden=4", "env.time
 
 def save_untrained(folder: Path, experiment: str = "safelife/quick", *settings: str) -> str:
     """Save the agent that an experiment begins with, very small; return its path."""
-    config = configs.load(experiment, [*FEW, *settings])
+    given = {setting.partition("=")[0] for setting in settings}
+    few = [setting for setting in FEW if setting.partition("=")[0] not in given]
+    config = configs.load(experiment, [*few, *settings])
     model = build(config.model, VIEWS, seed=config.seed).eval()
     save_agent(folder, Agent(model, VIEWS, config, "untrained", 0, source=folder))
     return str(folder)

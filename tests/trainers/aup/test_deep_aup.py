@@ -35,6 +35,7 @@ METHODS = {
     "frozen": {"placebo": "frozen", "penalty_mean": 0.5},
     "constant": {"placebo": "constant", "penalty_mean": 0.5},
     "shuffled": {"placebo": "shuffled"},
+    "shuffled, as released": {"placebo": "shuffled", "faithful": True, "penalty_mean": 0.5},
 }
 
 
@@ -206,37 +207,51 @@ def test_shuffled_values_are_those_of_other_states_and_doing_nothing_stays_free(
     assert not penalty(found, noop, 0, deviation="absolute", scale="none").any()
 
 
-def test_scaled_penalties_have_the_mean_that_is_asked_for():
-    scaling, found = PenaltyMean(0.5), []
+@pytest.mark.parametrize("course", ["steady", "falling", "rising"])
+def test_what_is_charged_under_a_growing_weight_has_the_mean_that_is_asked_for(course):
+    scaling, charged, weights = PenaltyMean(0.5), 0.0, torch.linspace(0, 1.5, 200)
     drawn = torch.rand(200, 64, generator=torch.Generator().manual_seed(0)) * 3
-    for rollout in drawn:
-        found.append(scaling(rollout))
-    assert float(torch.stack(found).mean()) == pytest.approx(0.5, rel=0.02)
-    assert torch.allclose(found[-1], drawn[-1] * 0.5 / drawn.mean(), rtol=1e-5)
-    assert PenaltyMean(0.5)(torch.zeros(3)).tolist() == [0, 0, 0]
+    trend = torch.logspace(0, -2, 200)  # as AUP's own, whose agent learns to avoid it
+    trend = {"steady": torch.ones(200), "falling": trend, "rising": trend.flip(0)}[course]
+    for rollout, weight in zip(drawn * trend[:, None], weights.tolist(), strict=True):
+        charged += weight * float(scaling(rollout, weight).mean())
+    assert charged == pytest.approx(0.5 * float(weights.sum()), rel=0.01)
+
+
+def test_an_agent_that_hardly_ever_pays_is_not_charged_enormously():
+    scaling = PenaltyMean(0.5)
+    assert scaling(torch.zeros(3), 1.0).tolist() == [0, 0, 0]
+    for _ in range(9):
+        scaling(torch.ones(100), 1.0)
+    once = torch.zeros(100)
+    once[0] = 1.0
+    assert float(scaling(once, 1.0)[0]) == pytest.approx(10 * 0.5 * 1003 / 901)
 
 
 def test_the_mean_of_a_run_is_read_from_its_record(tmp_path):
-    record(tmp_path, "1,16,\n2,32,0.25\n3,48,0.5\n")
-    assert recorded_mean(str(tmp_path)) == 0.375
+    record(tmp_path, "1,16,,\n2,32,0.25,0.5\n3,48,0.5,1.5\n")
+    assert recorded_mean(str(tmp_path)) == (0.25 * 0.5 + 0.5 * 1.5) / 2
     module, log = make_deep(placebo="constant", penalty_like=str(tmp_path)), {}
     logged(module, log)
     charged = [float(log[i]["aup/penalty"]) for i in (7, 8)]
-    assert np.mean(charged) == pytest.approx(0.375, rel=0.1)
+    assert np.mean(charged) == pytest.approx(0.4375, rel=0.1)
 
 
 def record(folder, rows):
     """Write what a run of three iterations of 16 steps leaves."""
     small = ["frames=63", "env.num_envs=4", "algo.num_steps=4"]
     (folder / "config.yaml").write_text(configs.to_yaml(configs.load("safelife/ppo", small)))
-    (folder / "metrics.csv").write_text(f"iteration,env_steps,aup/penalty\n{rows}")
+    (folder / "metrics.csv").write_text(f"iteration,env_steps,aup/penalty,aup/lambda\n{rows}")
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("1,16,\n2,32,\n3,48,0.0\n", r"metrics\.csv has no penalty \(aup/penalty\) above 0"),
-        ("1,16,\n2,32,0.5\n", "has trained 32 of 63 frames; finish it first, with `chisel resume"),
+        ("1,16,,\n2,32,,\n3,48,0.0,1.0\n", r"metrics\.csv has no penalty \(aup/penalty\) above 0"),
+        (
+            "1,16,,\n2,32,0.5,1.0\n",
+            "has trained 32 of 63 frames; finish it first, with `chisel resume",
+        ),
     ],
 )
 def test_a_run_without_a_penalty_or_without_its_end_is_refused(rows, message, tmp_path):

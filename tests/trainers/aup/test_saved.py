@@ -18,7 +18,7 @@ def test_a_charge_is_scaled_as_penalties_were_in_training():
     assert (plain[:, algorithm.noop] == 0).all()
     assert (plain > 0).any()
     algorithm.scaling = PenaltyMean(3.0)
-    algorithm.scaling(torch.tensor([1.0, 3.0]))  # mean 2
+    algorithm.scaling(torch.tensor([1.0, 3.0]), 0.5)  # mean 2
     torch.testing.assert_close(Charge(algorithm)(obs), 1.5 * plain)
 
 
