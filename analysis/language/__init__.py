@@ -19,7 +19,13 @@ from chisel.analysis.language.concepts import (
     continued,
     words_for,
 )
-from chisel.analysis.language.effects import effect_of, effect_row, flat_row, pairs_table
+from chisel.analysis.language.effects import (
+    effect_of,
+    effect_row,
+    flat_row,
+    pairs_table,
+    shown_attempts,
+)
 from chisel.analysis.language.figures import steering_figure
 from chisel.analysis.language.gates import ConceptGauge, Gates, Moved, gates_of
 from chisel.analysis.language.generation import Continued, continue_text
@@ -72,6 +78,7 @@ from chisel.analysis.language.streams import (
 from chisel.analysis.language.subjects import Subject, load_subject, subject_of_run
 from chisel.analysis.language.sweep import (
     RANDOM,
+    REVERSED,
     Sweep,
     Tried,
     control_p,
@@ -99,6 +106,7 @@ __all__ = [
     "NONE",
     "PENALTIES",
     "RANDOM",
+    "REVERSED",
     "ConceptGauge",
     "ConceptScores",
     "ConceptTarget",
@@ -166,6 +174,7 @@ __all__ = [
     "routing_table",
     "scores_frame",
     "separating_feature",
+    "shown_attempts",
     "site_table",
     "slopes",
     "sparse_autoencoder",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chisel.analysis.language.sweep import RANDOM, Tried, control_p, random_range
+from chisel.analysis.language.sweep import RANDOM, REVERSED, Tried, control_p, random_range
 from chisel.analysis.results import DataTable, Estimate, bootstrap_mean, mean_over_seeds
 
 
@@ -45,8 +45,29 @@ def effect_of(one: Tried) -> dict[str, Any]:
     }
 
 
+def shown_attempts(tried: Sequence[Tried], method: str) -> list[Tried]:
+    """Return the attempts that have a row or a line of their own.
+
+    The random directions, means over fewer pairs, and reversed vectors have none, except the
+    reversed vector of the method in question.
+    """
+    names = dict.fromkeys(one.vector for one in tried)
+    kept = {
+        name
+        for name in names
+        if name != RANDOM and " pairs" not in name and not name.endswith(REVERSED)
+    }
+    return [one for one in tried if one.vector in kept | {f"{method}{REVERSED}"}]
+
+
 def effect_row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
-    """Return the effect of one vector beside those of the random directions tried with it."""
+    """Return the effect of one vector, of its reverse and of the random directions beside it."""
+    reverse = [
+        other.shift
+        for other in tried
+        if (other.layer, other.strength) == (one.layer, one.strength)
+        and other.vector == f"{one.vector}{REVERSED}"
+    ]
     random = random_range(tried, one.layer, one.strength)
     losses = [
         other.loss_rise
@@ -57,6 +78,7 @@ def effect_row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:
     return (
         place
         | effect_of(one)
+        | ({"reversed": reverse[0]} if reverse else {})
         | {
             "random": Estimate(
                 float(random.mean()), float(random[0]), float(random[-1]), len(random)

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from chisel.analysis.language.effects import shown_attempts
 from chisel.analysis.language.sweep import RANDOM, Tried
 from chisel.analysis.results import GREY, LINES, PALE, new_figure, shared_legend, style_axes
 
 
-def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
+def steering_figure(tried: Sequence[Tried], method: str, asked: Tried, title: str) -> Figure:
     """Draw the shift of the score and the rise of the loss over strength, for each layer.
 
     Args:
         tried: Everything that was tried. A band spans the range of the random directions.
+        method: Name of the vectors whose reverse is drawn, too.
         asked: The prompt that asks for the behaviour, drawn as a dotted line.
         title: Title of the figure.
     """
@@ -23,7 +25,7 @@ def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
     figure = new_figure(2.9 * len(layers) + 1.8, 5.4, title)
     axes = figure.subplots(2, len(layers), squeeze=False, sharex=True, sharey="row")
     for column, layer in zip(axes.T, layers, strict=True):
-        here = [one for one in tried if one.layer == layer and " pairs" not in one.vector]
+        here = [one for one in tried if one.layer == layer]
         for ax, values in zip(column, (_shift, _loss), strict=True):
             strengths = sorted({one.strength for one in here})
             random = [
@@ -39,9 +41,10 @@ def steering_figure(tried: Sequence[Tried], asked: Tried, title: str) -> Figure:
                 linewidth=0,
                 label=f"{len(random[0])} random directions",
             )
-            names = [name for name in dict.fromkeys(one.vector for one in here) if name != RANDOM]
+            lines = shown_attempts(here, method)
+            names = dict.fromkeys(one.vector for one in lines)
             for line, name in zip(LINES, names, strict=False):
-                some = {one.strength: values(one) for one in here if one.vector == name}
+                some = {one.strength: values(one) for one in lines if one.vector == name}
                 ax.plot(some.keys(), some.values(), marker=".", label=name, **line)
             ax.axhline(values(asked), color=GREY, linestyle=":", label="a prompt that asks for it")
             ax.axhline(0, color=GREY, linewidth=0.6)

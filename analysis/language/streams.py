@@ -90,7 +90,9 @@ class Norms:
     stream: Tensor
     """Mean norm of the stream before each block and after the last, `[L + 1, N]`."""
     first: Tensor
-    """Norm at position 0 of a text, `[L + 1, N]`; it is left out of the mean."""
+    """Norm at position 0 of a text, `[L + 1, N]`; it is left out of `stream` and `added`."""
+    every: Tensor
+    """Mean norm of the stream over all tokens, position 0 included, `[L + 1, N]`."""
     added: Tensor
     """Mean norm of the output that each block adds at each of its sites, `[L, sites, N]`."""
     weights: Tensor
@@ -123,11 +125,11 @@ def measure_norms(
         by_place: Tensor = values.norm(dim=2)
         return by_place
 
-    def mean(site: Site) -> Tensor:
+    def mean(site: Site, least: int = 1) -> Tensor:
         by_place = norms(site)
         if positions is None:
             return by_place.mean(1)
-        counted = positions > 0
+        counted = positions >= least
         return (by_place * counted).sum(1) / counted.sum(1)
 
     def at_first(site: Site) -> Tensor:
@@ -141,6 +143,7 @@ def measure_norms(
     return Norms(
         torch.stack([mean(site) for site in stream.sites]),
         torch.stack([at_first(site) for site in stream.sites]),
+        torch.stack([mean(site, 0) for site in stream.sites]),
         torch.stack([torch.stack([mean(site) for site in sites]) for sites in stream.added]),
         torch.tensor(weights, dtype=torch.float64),
     )

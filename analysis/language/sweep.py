@@ -19,6 +19,8 @@ _COSTED = 3
 """Number of the random directions whose cost on unrelated text is measured as well."""
 RANDOM = "random"
 """Name of the random directions among the vectors that are tried."""
+REVERSED = ", reversed"
+"""End of the name of a vector whose sign is reversed."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Sweep:
         generator: torch.Generator,
         done: Callable[[], object],
     ) -> list[Tried]:
-        """Try vectors, the first one also with its sign reversed, and random ones like the first.
+        """Try vectors, the same with their signs reversed, and random ones like the first.
 
         Args:
             layer: Block whose input is steered.
@@ -110,13 +112,12 @@ class Sweep:
             done: Called after each measurement.
         """
         before, found = self.before(), []
-        first = next(iter(vectors))
-        own = vectors[first]
+        own = next(iter(vectors.values()))
         rows = own if own.dim() == 2 else own[None]
         random = [random_like(rows, generator).view_as(own) for _ in range(controls)]
         for strength in strengths:
             plans = [(name, vector, 0) for name, vector in vectors.items()]
-            plans += [(f"{first}, reversed", -own, 0)]
+            plans += [(f"{name}{REVERSED}", -vector, 0) for name, vector in vectors.items()]
             plans += [(RANDOM, one, number) for number, one in enumerate(random)]
             for name, vector, draw in plans:
                 found.append(self.attempt(before, layer, strength, name, vector, draw))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from chisel.configs import ConfigError
+from chisel.models.language.loading import import_extra
 from chisel.models.spaces import Spaces
 
 _STD = 0.02
@@ -193,12 +194,14 @@ def build_gpt(config: Any, spaces: Spaces, generator: torch.Generator) -> GPT:
 def to_gpt2(model: GPT) -> Any:
     """Return a `GPT2LMHeadModel` of transformers with the same weights, in evaluation mode.
 
-    Its logits differ by rounding only. The function needs the extra `lm`.
-    """
-    from transformers import GPT2Config, GPT2LMHeadModel  # slow to import
+    Its logits differ by rounding only.
 
+    Raises:
+        ConfigError: If the extra `lm` is not installed.
+    """
+    gpt2 = import_extra("transformers")
     size = model.config
-    config = GPT2Config(
+    config = gpt2.GPT2Config(
         vocab_size=size.vocabulary,
         n_positions=size.context,
         n_embd=size.width,
@@ -212,7 +215,7 @@ def to_gpt2(model: GPT) -> Any:
         bos_token_id=0,
         eos_token_id=0,
     )
-    made: Any = GPT2LMHeadModel(config)
+    made: Any = gpt2.GPT2LMHeadModel(config)
     state = {}
     for name, value in model.state_dict().items():
         theirs = f"transformer.{_renamed(name)}"

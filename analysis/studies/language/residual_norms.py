@@ -48,9 +48,10 @@ def run(
     """Measure the norm of the residual stream before each block, and fit its growth.
 
     It follows Heimersheim and Turner (2023). Mean norms are over tokens without padding and without
-    position 0, which is shown separately. Besides, there are the norms of the outputs that
-    attention and MLP add; the bound on growth that follows, (|attn| + |mlp|) / |x|; and the norms
-    of the weights that write them. In networks with LayerNorm, the mean over units is subtracted.
+    position 0, which is shown separately; the growth is given with it, too. Besides, there are the
+    norms of the outputs that attention and MLP add; the bound on growth that follows, (|attn| +
+    |mlp|) / |x|; and the norms of the weights that write them. In networks with LayerNorm, the mean
+    over units is subtracted.
 
     Args:
         model: A language model (a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
@@ -143,9 +144,10 @@ def _fit(stream: Stream, norms: Norms, first: int, last: int) -> dict[str, Any]:
         for a, b in ((first, first + third), (last - third, last))
     ]
     row: dict[str, Any] = {"stream": stream.name} if stream.name else {}
+    row |= {"layers": f"{first}-{last}", "growth": _mean(rates)}
+    if not norms.first.isnan().any():
+        row["with position 0"] = _mean(growth(norms.every, first, last)[0])
     return row | {
-        "layers": f"{first}-{last}",
-        "growth": _mean(rates),
         "growth of the mean": float(mean_rate),
         "R²": float(explained),
         "first third": ends[0],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +16,7 @@ from torch import Tensor
 
 from chisel.analysis.language import (
     PENALTIES,
-    RANDOM,
+    REVERSED,
     Gauge,
     SiteTable,
     Sweep,
@@ -29,6 +32,7 @@ from chisel.analysis.language import (
     pairs_table,
     probe_direction,
     separating_feature,
+    shown_attempts,
     site_table,
     slopes,
     sparse_autoencoder,
@@ -55,6 +59,11 @@ from chisel.models.language import LanguageModel, write_control_vectors
 
 CAA, ACT_ADD, SAE = "CAA", "ActAdd", "SAE feature"
 _PAIRS = (1, 4, 32, 128, 256)
+_SLOPES = "Slope of the score over strength"
+_ENDINGS = {CAA: "", "mean-centred": "-mean-centred"} | {
+    f"probe C={c:g}": f"-probe-{c:g}" for c in PENALTIES
+}
+"""What the names of vectors' files have behind the behaviour, by method."""
 Layers = tuple[Annotated[int, Within(0)], ...]
 Strengths = tuple[Annotated[float, Within(1e-6)], ...]
 
@@ -83,12 +92,12 @@ def run(
     and adds it to every token but the first (Rimsky et al. 2023). It is compared with probes from
     strong to weak regularisation; with mean-centring (Jorgensen et al. 2023); with a feature of a
     small sparse autoencoder of the pairs' tokens, the one that separates both sides best, clamped
-    to that strength; and with vectors from fewer pairs. The slope of every prompt is measured, too.
+    to that strength; and with vectors from fewer pairs.
 
     act-add takes the difference between two prompts and adds it to the first tokens (Turner et al.
-    2023). Both methods are compared with the reversed vector, with at least 20 random directions of
-    the same length, and with a prompt that asks for the behaviour. Their cost on unrelated text is
-    measured.
+    2023). All vectors are compared with their reverse, with at least 20 random directions of the
+    same length, and with a prompt that asks for the behaviour. Their cost on unrelated text is
+    measured, and the slope of every prompt's score over the smallest strength.
 
     Args:
         model: A language model: a folder as Hugging Face writes it, a .gguf file, smollm2, or a run
@@ -178,7 +187,7 @@ class _Job:
         self, layers: Sequence[int], coeffs: Sequence[float], plus: str, minus: str
     ) -> Result:
         """Add the difference of two prompts to the first tokens."""
-        tried, files, sizes = [], {}, []
+        tried, files, sizes, found = [], {}, [], []
         for layer in layers:
             name = f"block.{layer}.in"
             vector = activation_addition(self.lm, self.table, name, plus, minus)
@@ -188,12 +197,18 @@ class _Job:
             sizes.append({"layer": layer, "difference / stream": longest / norm})
             sweep = Sweep(self.gauge, self.table, skip=len(vector.vector))
             done = self._counter(f"block {layer}", len(coeffs) * (2 + self.controls))
-            tried += sweep.layer(
+            own = sweep.layer(
                 layer, coeffs, {ACT_ADD: vector.vector}, self.controls, self.generator, done
             )
+            tried += own
+            found.append(_Slopes(layer, _of_prompts(own, ACT_ADD)))
         about = f"{plus} − {minus}, {self.lm.name}"
-        sizes_table = DataTable("Largest difference of a token, in norms of the stream", sizes)
-        return self._result(tried, about, {"sizes": sizes_table}, files, {"prompts": [plus, minus]})
+        tables = {
+            "sizes": DataTable("Largest difference of a token, in norms of the stream", sizes),
+            "slopes": DataTable(_SLOPES, [one.row for one in found], form=".2f"),
+        }
+        more = {"prompts": [plus, minus]}
+        return self._result(tried, ACT_ADD, about, tables, files, found, more)
 
     def contrastive(
         self,
@@ -213,8 +228,9 @@ class _Job:
             for texts in self.contrast.texts
         )
         streams = self._stream(layers)
-        sweep, tried, fewer, prompts = Sweep(self.gauge, self.table), [], [], []
-        vectors: dict[int, SteeringVector] = {}
+        sweep, tried, fewer = Sweep(self.gauge, self.table), [], []
+        prompts: list[_Slopes] = []
+        vectors: dict[int, dict[str, SteeringVector]] = {}
         at = sorted(strengths)[min(1, len(strengths) - 1)]
         for layer, name in names.items():
             background, norm = streams[layer]
@@ -222,20 +238,23 @@ class _Job:
             difference = here.last - there.last
             found = _directions(here.last, there.last, background)
             scaled = {key: norm * one / one.norm() for key, one in found.items()}
-            vectors[layer] = self._vector(name, scaled[CAA], norm)
-            each = len(found) + 2 + self.controls
+            vectors[layer] = {
+                key: self._vector(name, key, one, norm) for key, one in scaled.items()
+            }
+            each = 2 * (len(found) + 1) + self.controls
             done = self._counter(f"block {layer}", len(strengths) * each + len(numbers) * draws)
             own = sweep.layer(layer, strengths, scaled, self.controls, self.generator, done)
             clamped, found[SAE] = self._clamped(sweep, layer, strengths, here, there, norm, done)
             own += clamped
             tried += own
             fewer += self._by_pairs(sweep, layer, at, difference, norm, numbers, draws, done)
-            prompts.append(_slope_row(own, layer, difference, found))
+            prompts.append(_Slopes(layer, _of_prompts(own, CAA), _agreement(difference, found)))
         files: dict[str, Callable[[Path], object]] = {
-            f"{self.contrast.name}-block-{layer}.safetensors": one.save
-            for layer, one in vectors.items()
+            f"{self.contrast.name}{_ENDINGS[key]}-block-{layer}.safetensors": one.save
+            for layer, some in vectors.items()
+            for key, one in some.items()
         }
-        behind = {layer - 1: one.vector for layer, one in vectors.items() if layer > 1}
+        behind = {layer - 1: some[CAA].vector for layer, some in vectors.items() if layer > 1}
         if behind:
             kind = str(getattr(self.lm.model.config, "model_type", "unknown"))
             files[f"{self.contrast.name}.gguf"] = lambda path: write_control_vectors(
@@ -243,24 +262,27 @@ class _Job:
             )
         more = {
             "slopes": DataTable(
-                "Slope of the score over strength, and agreement of pairs", prompts, form=".2f"
+                f"{_SLOPES}, and agreement of pairs", [one.row for one in prompts], form=".2f"
             ),
             "pairs": pairs_table(fewer, at),
         }
         about = f"{self.contrast.name}, {self.lm.name}"
-        return self._result(tried + fewer, about, more, files, {"pairs": known, "drawn_at": at})
+        data = {"pairs": known, "drawn_at": at}
+        return self._result(tried + fewer, CAA, about, more, files, prompts, data)
 
     def _stream(self, layers: Sequence[int]) -> dict[int, tuple[Tensor, float]]:
         """Return the mean of the stream over unrelated tokens, and its mean norm, by layer."""
         tokens = self.lm.tokens(self.texts, most=self.length)
         return stream_means(self.lm, self.table, tokens, layers)
 
-    def _vector(self, name: str, vector: Tensor, norm: float) -> SteeringVector:
+    def _vector(self, name: str, method: str, vector: Tensor, norm: float) -> SteeringVector:
+        pairs = json.dumps(self.contrast.pairs).encode()
         about = {
-            "method": "contrastive activation addition",
+            "method": "contrastive activation addition" if method == CAA else method,
             "unit": f"the mean norm of the stream there, {norm:.4g}",
             "behaviour": self.contrast.name,
             "pairs": len(self.contrast.pairs),
+            "pairs_sha256": hashlib.sha256(pairs).hexdigest(),
         }
         return vector_of(self.lm, self.table, name, vector, about)
 
@@ -276,6 +298,8 @@ class _Job:
     ) -> tuple[list[Tried], Tensor]:
         """Try a feature of a sparse autoencoder, clamped to values in norms of the stream.
 
+        Its reverse is the feature clamped to the negative value.
+
         Returns:
             The attempts, and the feature's direction `[units]`.
         """
@@ -283,9 +307,10 @@ class _Job:
         made = sparse_autoencoder(every, seed=self.seed)
         feature, found = separating_feature(made, wanted.last, unwanted.last), []
         for strength in strengths:
-            edit = clamp_feature(made, feature, strength * norm)
-            found.append(sweep.attempt_edit(self.before, layer, strength, SAE, edit))
-            done()
+            for name, sign in ((SAE, 1), (f"{SAE}{REVERSED}", -1)):
+                edit = clamp_feature(made, feature, sign * strength * norm)
+                found.append(sweep.attempt_edit(self.before, layer, strength, name, edit))
+                done()
         return found, made.directions[feature]
 
     def _by_pairs(
@@ -318,24 +343,33 @@ class _Job:
     def _result(
         self,
         tried: Sequence[Tried],
+        method: str,
         about: str,
         tables: Mapping[str, DataTable],
         files: Mapping[str, Callable[[Path], object]],
+        slopes: Sequence[_Slopes],
         data: Mapping[str, Any],
     ) -> Result:
         asked = Tried(-1, 0.0, "prompt", 0, self.asked, self.before)
-        main = [one for one in tried if one.vector != RANDOM and " pairs" not in one.vector]
-        rows = [effect_row(one, tried) for one in main]
+        rows = [effect_row(one, tried) for one in shown_attempts(tried, method)]
         rows.append({"vector": f"prompt: {self.contrast.asks}"} | effect_of(asked))
         words = self.gauge.left_out
         caption = (
             "shift of the log-odds of the wanted over the unwanted words (before "
             f"{self.before.scores.mean():.2f}, all of them {self.before.share:.3f} probable); "
+            "reversed: shift of the reversed vector; "
             f"random: {self.controls} directions of the same length, mean and range; p: share of "
             "them, the vector included, that move it as far"
         )
         over = f"95 % intervals over {len(self.before.scores)} prompts"
-        frame = pd.DataFrame([flat_row(one) for one in tried])
+        frames = {
+            "every-measurement": pd.DataFrame([flat_row(one) for one in tried]),
+            "every-slope": pd.DataFrame(
+                {"layer": one.layer, "prompt": prompt, "slope": slope}
+                for one in slopes
+                for prompt, slope in zip(self.contrast.prompts, one.slopes, strict=True)
+            ),
+        }
         return Result(
             {
                 "model": self.lm.name,
@@ -348,8 +382,8 @@ class _Job:
                 **data,
             },
             {"steering": DataTable(f"Steering, {about}", rows, caption, spread=over), **tables},
-            {"steering": steering_figure(tried, asked, f"Steering, {about}")},
-            frames={"every-measurement": frame},
+            {"steering": steering_figure(tried, method, asked, f"Steering, {about}")},
+            frames=frames,
             files=files,
         )
 
@@ -360,28 +394,46 @@ def _directions(wanted: Tensor, unwanted: Tensor, background: Tensor) -> dict[st
     return found | {f"probe C={c:g}": probe_direction(wanted, unwanted, c) for c in PENALTIES}
 
 
-def _slope_row(
-    tried: Sequence[Tried], layer: int, difference: Tensor, found: Mapping[str, Tensor]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Slopes:
+    """Slopes of the score of each prompt at one layer."""
+
+    layer: int
+    slopes: np.ndarray[tuple[int], np.dtype[np.float64]]
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Further columns of the row."""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Return the mean slope, and the share of prompts that move the wrong way."""
+        return {
+            "layer": self.layer,
+            "slope": bootstrap_mean(self.slopes, np.random.default_rng(0)),
+            "anti-steerable": proportion(int((self.slopes < 0).sum()), len(self.slopes)),
+            **self.more,
+        }
+
+
+def _of_prompts(
+    tried: Sequence[Tried], method: str
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the slope of each prompt over a method's smallest strength, in both signs."""
     least = min(one.strength for one in tried)
-    signs = {CAA: 1, f"{CAA}, reversed": -1}
-    some = [
-        with_sign(one, signs[one.vector])
-        for one in tried
-        if one.vector in signs and one.strength == least
-    ]
-    each = slopes(some)
+    signs = {method: 1, f"{method}{REVERSED}": -1}
+    return slopes(
+        [
+            with_sign(one, signs[one.vector])
+            for one in tried
+            if one.vector in signs and one.strength == least
+        ]
+    )
+
+
+def _agreement(difference: Tensor, found: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return cosines of the pairs' differences, and of the mean difference with other vectors."""
     with_mean, between = pair_agreement(difference)
-    row: dict[str, Any] = {
-        "layer": layer,
-        "slope": bootstrap_mean(each, np.random.default_rng(0)),
-        "anti-steerable": proportion(int((each < 0).sum()), len(each)),
-        "cos pair, mean": with_mean,
-        "cos pair, pair": between,
-    }
-    mean = found[CAA]
-    return row | {
-        f"cos {name}": float(torch.cosine_similarity(mean, one, dim=0))
+    return {"cos pair, mean": with_mean, "cos pair, pair": between} | {
+        f"cos {name}": float(torch.cosine_similarity(found[CAA], one, dim=0))
         for name, one in found.items()
         if name != CAA
     }

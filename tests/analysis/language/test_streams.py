@@ -39,6 +39,7 @@ def test_norms_leave_out_padding_and_position_0(kind, models):
                 float(norms[1:].mean()), rel=1e-4
             )
             assert float(found.first[layer, row]) == pytest.approx(float(norms[0]), rel=1e-4)
+            assert float(found.every[layer, row]) == pytest.approx(float(norms.mean()), rel=1e-4)
 
 
 def test_the_norm_grows_by_no_more_than_what_is_added(models):
