@@ -1,8 +1,10 @@
 """docs/reference/limits.md quotes the messages that its causes raise, all of them and no others."""
 
 import contextlib
+import dataclasses
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import gymnasium
@@ -15,12 +17,15 @@ from torch import nn
 
 from chisel import configs, envs, models, routing
 from chisel.analysis.interventions import intervene, with_weights, zero
+from chisel.analysis.language import open_language_model, site_table, without_direction
 from chisel.configs import ChiselError
 from chisel.envs.maze.native import textured
 from chisel.envs.maze.native.textures import folder_of
 from chisel.models import ActorCritic, Spaces
+from chisel.models.language import Tokens, load_language_model, write_control_vectors
 from chisel.trainers.onpolicy.repeatable import require_repeatable
 from tests.envs.corridor import Corridor
+from tests.models.language import tiny
 from tests.threads import in_thread
 
 PAGE = Path(__file__).parents[2] / "docs/reference/limits.md"
@@ -145,6 +150,45 @@ PROVOKED = [
     lambda: in_two_threads(labelled),
     lambda: in_two_threads(reweighted),
     lambda: in_two_threads(reweighted, lambda net: reweighted(net).__enter__()),
+]
+
+
+def my_run():
+    """A small GPT under a name that is the same on every machine."""
+    lm = open_language_model("agents:language-routed").lm
+    return dataclasses.replace(lm, source=Path("my-run"))
+
+
+def too_long():
+    lm = my_run()
+    lm.logits(Tokens.of([[0] * (lm.context + 1)], 0))
+
+
+def padded_before():
+    lm = my_run()
+    lm.logits(lm.tokens(["long ago", "long ago there lived a boy"], side="left"))
+
+
+def pickled():
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("my-model").mkdir()
+        Path("my-model/config.json").write_text("{}")
+        Path("my-model/pytorch_model.bin").touch()
+        load_language_model("my-model")
+
+
+def without_one_direction():
+    model = tiny.network("gemma3")
+    without_direction(model, site_table(model), torch.ones(16))
+
+
+PROVOKED += [
+    lambda: site_table(nn.Linear(1, 1)),
+    pickled,
+    too_long,
+    padded_before,
+    without_one_direction,
+    lambda: write_control_vectors(Path("never.gguf"), {}, "llama"),
 ]
 
 
