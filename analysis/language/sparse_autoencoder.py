@@ -95,8 +95,10 @@ def _variance(values: Tensor) -> Tensor:
     return values.var(0, correction=min(1, len(values) - 1))
 
 
-def clamp_feature(made: SparseAutoencoder, feature: int, value: float) -> Edit:
-    """Return the edit that sets a feature to a value, at every token but the first.
+def clamp_feature(
+    made: SparseAutoencoder, feature: int, value: float, *, first: bool = False
+) -> Edit:
+    """Return the edit that sets a feature to a value, at every token, with `first` position 0 too.
 
     The rest of the activation does not change, nor does the part that the autoencoder does not
     reconstruct.
@@ -104,7 +106,7 @@ def clamp_feature(made: SparseAutoencoder, feature: int, value: float) -> Edit:
 
     def edit(values: Tensor) -> Tensor:
         missing = value - made.features(values)[..., feature]
-        missing = missing * (token_positions(values) > 0)
+        missing = missing * (token_positions(values) >= (0 if first else 1))
         clamped: Tensor = values + missing[..., None] * made.directions[feature]
         return clamped
 

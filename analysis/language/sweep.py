@@ -62,6 +62,8 @@ class Sweep:
     table: SiteTable
     skip: int = 0
     """Number of positions that capability leaves out, because vectors are added there."""
+    first: bool = False
+    """Whether vectors are added at position 0, too."""
 
     def before(self) -> Measured:
         """Measure without a vector."""
@@ -80,9 +82,8 @@ class Sweep:
 
         The cost on unrelated text is measured for the first draws only.
         """
-        return self.attempt_edit(
-            before, layer, strength, name, add_at_tokens(vector, strength), draw
-        )
+        edit = add_at_tokens(vector, strength, first=self.first)
+        return self.attempt_edit(before, layer, strength, name, edit, draw)
 
     def attempt_edit(
         self, before: Measured, layer: int, strength: float, name: str, edit: Edit, draw: int = 0

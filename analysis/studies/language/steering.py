@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -83,6 +83,7 @@ def run(
     texts: str | None = None,
     count: Count = 4,
     length: Annotated[int, Within(4)] = 64,
+    first: bool = False,
     seed: Seed = 0,
     progress: ProgressCallback,
 ) -> Result:
@@ -121,6 +122,8 @@ def run(
             Chisel.
         count: Number of unrelated texts.
         length: Number of tokens of each of them.
+        first: Whether position 0 is steered, too. Many networks direct attention there that has no
+            other target, so a vector there can break the text.
         seed: Seed of random directions and of drawn pairs.
         progress: Shows how many measurements are done.
 
@@ -146,7 +149,8 @@ def run(
         lm, contrast.prompts, contrast.wanted, contrast.unwanted, paragraphs[:count], length
     )
     places = _layers(table, layers)
-    job = _Job(lm, table, contrast, gauge, paragraphs[:count], length, controls, seed, progress)
+    sweep = Sweep(gauge, table, first=first)
+    job = _Job(lm, contrast, sweep, paragraphs[:count], length, controls, seed, progress)
     if method == "act-add":
         return job.activation_addition(
             places, strengths or (1.0, 3.0, 5.0, 10.0), plus or "Love", minus or "Hate"
@@ -168,20 +172,20 @@ class _Job:
     def __init__(
         self,
         lm: LanguageModel,
-        table: SiteTable,
         contrast: Contrast,
-        gauge: Gauge,
+        sweep: Sweep,
         texts: Sequence[str],
         length: int,
         controls: int,
         seed: int,
         progress: ProgressCallback,
     ) -> None:
-        self.lm, self.table, self.contrast, self.gauge = lm, table, contrast, gauge
+        self.lm, self.contrast, self.sweep = lm, contrast, sweep
+        self.table, self.gauge = sweep.table, sweep.gauge
         self.texts, self.length, self.controls, self.progress = texts, length, controls, progress
         self.generator, self.seed = torch.Generator().manual_seed(seed), seed
-        self.before = gauge.measure()
-        self.asked = gauge.measure(prefix=contrast.asks)
+        self.before = self.gauge.measure()
+        self.asked = self.gauge.measure(prefix=contrast.asks)
 
     def activation_addition(
         self, layers: Sequence[int], coeffs: Sequence[float], plus: str, minus: str
@@ -195,7 +199,7 @@ class _Job:
             norm = self._stream([layer])[layer][1]
             longest = float(vector.vector.norm(dim=1).max())
             sizes.append({"layer": layer, "difference / stream": longest / norm})
-            sweep = Sweep(self.gauge, self.table, skip=len(vector.vector))
+            sweep = replace(self.sweep, skip=len(vector.vector))
             done = self._counter(f"block {layer}", len(coeffs) * (2 + self.controls))
             own = sweep.layer(
                 layer, coeffs, {ACT_ADD: vector.vector}, self.controls, self.generator, done
@@ -228,7 +232,7 @@ class _Job:
             for texts in self.contrast.texts
         )
         streams = self._stream(layers)
-        sweep, tried, fewer = Sweep(self.gauge, self.table), [], []
+        sweep, tried, fewer = self.sweep, [], []
         prompts: list[_Slopes] = []
         vectors: dict[int, dict[str, SteeringVector]] = {}
         at = sorted(strengths)[min(1, len(strengths) - 1)]
@@ -308,7 +312,7 @@ class _Job:
         feature, found = separating_feature(made, wanted.last, unwanted.last), []
         for strength in strengths:
             for name, sign in ((SAE, 1), (f"{SAE}{REVERSED}", -1)):
-                edit = clamp_feature(made, feature, sign * strength * norm)
+                edit = clamp_feature(made, feature, sign * strength * norm, first=sweep.first)
                 found.append(sweep.attempt_edit(self.before, layer, strength, name, edit))
                 done()
         return found, made.directions[feature]

@@ -123,3 +123,21 @@ def test_activation_addition_has_the_slope_of_every_prompt(here):
     assert len(each) == 2 * len(contrast.prompts)
     shares = [row["anti-steerable"].value for row in made.tables["slopes"].rows]
     assert shares == [(each["slope"][each["layer"] == n] < 0).mean() for n in (1, 2)]
+
+
+def test_position_0_is_steered_only_if_asked(here, found):
+    options = {"layers": (2,), "strengths": (STRENGTH,), "pairs": (1,), "draws": 1}
+    options |= {"behaviour": "glad.yaml", "texts": "texts.txt", "count": 2, "length": 8}
+    asked = run("tiny", **options, first=True, progress=lambda *_: None)
+    lm, contrast = load_language_model("tiny"), load_contrast("glad.yaml")
+    table, name = site_table(lm.model), "block.2.in"
+    plus, minus = (text_streams(lm, table, texts, [name])[name].last for texts in contrast.texts)
+    _, norm = stream_means(lm, table, lm.tokens(load_texts("texts.txt"), most=8), [2])[2]
+    vector = (plus - minus).mean(0)
+    before = log_odds(lm, contrast)
+    for result, first in ((found, False), (asked, True)):
+        edit = add_at_tokens(norm * vector / vector.norm(), STRENGTH, first=first)
+        with intervene(lm.model, {table.site(name): edit}):
+            shift = log_odds(lm, contrast) - before
+        row = next(row for row in result.data["steering"] if row["vector"] == "CAA")
+        assert row["shift"].value == pytest.approx(shift, abs=1e-4)
