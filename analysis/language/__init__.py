@@ -20,10 +20,12 @@ from chisel.analysis.language.concepts import (
     words_for,
 )
 from chisel.analysis.language.effects import (
+    PromptSlopes,
     effect_of,
     effect_row,
     flat_row,
     pairs_table,
+    prompt_slopes,
     shown_attempts,
 )
 from chisel.analysis.language.figures import steering_figure
@@ -119,6 +121,7 @@ __all__ = [
     "Moved",
     "Norms",
     "Opened",
+    "PromptSlopes",
     "Questions",
     "RoutingScores",
     "SiteTable",
@@ -169,6 +172,7 @@ __all__ = [
     "pair_agreement",
     "pairs_table",
     "probe_direction",
+    "prompt_slopes",
     "random_range",
     "routing_figure",
     "routing_table",

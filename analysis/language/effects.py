@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from chisel.analysis.language.sweep import RANDOM, REVERSED, Tried, control_p, random_range
-from chisel.analysis.results import DataTable, Estimate, bootstrap_mean, mean_over_seeds
+from chisel.analysis.language.sweep import (
+    RANDOM,
+    REVERSED,
+    Tried,
+    control_p,
+    random_range,
+    slopes,
+    with_sign,
+)
+from chisel.analysis.results import DataTable, Estimate, bootstrap_mean, mean_over_seeds, proportion
 
 
 def pairs_table(tried: Sequence[Tried], strength: float) -> DataTable:
@@ -101,3 +110,38 @@ def flat_row(one: Tried) -> dict[str, Any]:
         "loss_rise": one.loss_rise,
         "kl": one.measured.kl,
     }
+
+
+@dataclass(frozen=True)
+class PromptSlopes:
+    """Slopes of the score of each prompt over the strength, at one layer."""
+
+    layer: int
+    slopes: np.ndarray[tuple[int], np.dtype[np.float64]]
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Further columns of the row."""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Return the mean slope, and the share of prompts that move the wrong way."""
+        return {
+            "layer": self.layer,
+            "slope": bootstrap_mean(self.slopes, np.random.default_rng(0)),
+            "anti-steerable": proportion(int((self.slopes < 0).sum()), len(self.slopes)),
+            **self.more,
+        }
+
+
+def prompt_slopes(
+    tried: Sequence[Tried], method: str
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the slope of each prompt over a method's smallest strength, in both signs."""
+    least = min(one.strength for one in tried)
+    signs = {method: 1, f"{method}{REVERSED}": -1}
+    return slopes(
+        [
+            with_sign(one, signs[one.vector])
+            for one in tried
+            if one.vector in signs and one.strength == least
+        ]
+    )

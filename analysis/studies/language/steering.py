@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from chisel.analysis.language import (
     PENALTIES,
     REVERSED,
     Gauge,
+    PromptSlopes,
     SiteTable,
     Sweep,
     TextStream,
@@ -31,16 +31,15 @@ from chisel.analysis.language import (
     pair_agreement,
     pairs_table,
     probe_direction,
+    prompt_slopes,
     separating_feature,
     shown_attempts,
     site_table,
-    slopes,
     sparse_autoencoder,
     steering_figure,
     stream_means,
     text_streams,
     vector_of,
-    with_sign,
 )
 from chisel.analysis.results import (
     Count,
@@ -49,8 +48,6 @@ from chisel.analysis.results import (
     Result,
     Seed,
     Within,
-    bootstrap_mean,
-    proportion,
 )
 from chisel.analysis.steering import SteeringVector
 from chisel.configs import ConfigError
@@ -205,7 +202,7 @@ class _Job:
                 layer, coeffs, {ACT_ADD: vector.vector}, self.controls, self.generator, done
             )
             tried += own
-            found.append(_Slopes(layer, _of_prompts(own, ACT_ADD)))
+            found.append(PromptSlopes(layer, prompt_slopes(own, ACT_ADD)))
         about = f"{plus} − {minus}, {self.lm.name}"
         tables = {
             "sizes": DataTable("Largest difference of a token, in norms of the stream", sizes),
@@ -233,7 +230,7 @@ class _Job:
         )
         streams = self._stream(layers)
         sweep, tried, fewer = self.sweep, [], []
-        prompts: list[_Slopes] = []
+        prompts: list[PromptSlopes] = []
         vectors: dict[int, dict[str, SteeringVector]] = {}
         at = sorted(strengths)[min(1, len(strengths) - 1)]
         for layer, name in names.items():
@@ -252,7 +249,9 @@ class _Job:
             own += clamped
             tried += own
             fewer += self._by_pairs(sweep, layer, at, difference, norm, numbers, draws, done)
-            prompts.append(_Slopes(layer, _of_prompts(own, CAA), _agreement(difference, found)))
+            prompts.append(
+                PromptSlopes(layer, prompt_slopes(own, CAA), _agreement(difference, found))
+            )
         files: dict[str, Callable[[Path], object]] = {
             f"{self.contrast.name}{_ENDINGS[key]}-block-{layer}.safetensors": one.save
             for layer, some in vectors.items()
@@ -351,7 +350,7 @@ class _Job:
         about: str,
         tables: Mapping[str, DataTable],
         files: Mapping[str, Callable[[Path], object]],
-        slopes: Sequence[_Slopes],
+        slopes: Sequence[PromptSlopes],
         data: Mapping[str, Any],
     ) -> Result:
         asked = Tried(-1, 0.0, "prompt", 0, self.asked, self.before)
@@ -396,41 +395,6 @@ def _directions(wanted: Tensor, unwanted: Tensor, background: Tensor) -> dict[st
     """Return directions by the name of their method, CAA's first."""
     found = {CAA: (wanted - unwanted).mean(0), "mean-centred": wanted.mean(0) - background}
     return found | {f"probe C={c:g}": probe_direction(wanted, unwanted, c) for c in PENALTIES}
-
-
-@dataclass(frozen=True)
-class _Slopes:
-    """Slopes of the score of each prompt at one layer."""
-
-    layer: int
-    slopes: np.ndarray[tuple[int], np.dtype[np.float64]]
-    more: Mapping[str, float] = field(default_factory=dict)
-    """Further columns of the row."""
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """Return the mean slope, and the share of prompts that move the wrong way."""
-        return {
-            "layer": self.layer,
-            "slope": bootstrap_mean(self.slopes, np.random.default_rng(0)),
-            "anti-steerable": proportion(int((self.slopes < 0).sum()), len(self.slopes)),
-            **self.more,
-        }
-
-
-def _of_prompts(
-    tried: Sequence[Tried], method: str
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the slope of each prompt over a method's smallest strength, in both signs."""
-    least = min(one.strength for one in tried)
-    signs = {method: 1, f"{method}{REVERSED}": -1}
-    return slopes(
-        [
-            with_sign(one, signs[one.vector])
-            for one in tried
-            if one.vector in signs and one.strength == least
-        ]
-    )
 
 
 def _agreement(difference: Tensor, found: Mapping[str, Tensor]) -> dict[str, float]:
