@@ -60,13 +60,13 @@ def shown_attempts(tried: Sequence[Tried], method: str) -> list[Tried]:
     The random directions, means over fewer pairs, and reversed vectors have none, except the
     reversed vector of the method in question.
     """
-    names = dict.fromkeys(one.vector for one in tried)
-    kept = {
-        name
-        for name in names
-        if name != RANDOM and " pairs" not in name and not name.endswith(REVERSED)
-    }
-    return [one for one in tried if one.vector in kept | {f"{method}{REVERSED}"}]
+
+    def shown(name: str) -> bool:
+        if name.endswith(REVERSED):
+            return name == f"{method}{REVERSED}"
+        return name != RANDOM and " pairs" not in name
+
+    return [one for one in tried if shown(one.vector)]
 
 
 def effect_row(one: Tried, tried: Sequence[Tried]) -> dict[str, Any]:

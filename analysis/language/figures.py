@@ -26,6 +26,8 @@ def steering_figure(tried: Sequence[Tried], method: str, asked: Tried, title: st
     axes = figure.subplots(2, len(layers), squeeze=False, sharex=True, sharey="row")
     for column, layer in zip(axes.T, layers, strict=True):
         here = [one for one in tried if one.layer == layer]
+        lines = shown_attempts(here, method)
+        names = dict.fromkeys(one.vector for one in lines)
         for ax, values in zip(column, (_shift, _loss), strict=True):
             strengths = sorted({one.strength for one in here})
             random = [
@@ -41,8 +43,6 @@ def steering_figure(tried: Sequence[Tried], method: str, asked: Tried, title: st
                 linewidth=0,
                 label=f"{len(random[0])} random directions",
             )
-            lines = shown_attempts(here, method)
-            names = dict.fromkeys(one.vector for one in lines)
             for line, name in zip(LINES, names, strict=False):
                 some = {one.strength: values(one) for one in lines if one.vector == name}
                 ax.plot(some.keys(), some.values(), marker=".", label=name, **line)

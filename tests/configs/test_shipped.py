@@ -28,7 +28,11 @@ def test_another_path_stays_as_it_is(path):
     [
         ("agents:maze-quik", "did you mean agents:maze-quick/seed-0?"),
         ("agents:of-another-project", "in the folder agents/ of Chisel's repository"),
-        ("agents:", "there is no agents:; here: agents:language-"),
+        (
+            "agents:",
+            "there is no agents:; here: agents:language-modules, agents:language-routed, "
+            "agents:language-stories-full, agents:language-stories, ",
+        ),
         ("agents:../configs", "there is no agents:../configs; "),
         ("agents:README.md", "there is no agents:README.md; "),
     ],

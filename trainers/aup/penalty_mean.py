@@ -33,7 +33,7 @@ class PenaltyMean:
     def __init__(self, target: float) -> None:
         self.target = target
         self.factor = 0.0
-        """Factor of the last rollout's penalties."""
+        """Factor of the last rollout that had a penalty."""
         self._wanted = self._unscaled = self._charged = 0.0
 
     def __call__(self, penalties: Tensor, weight: float) -> Tensor:
@@ -41,7 +41,6 @@ class PenaltyMean:
         unscaled = weight * float(penalties.double().sum())
         self._wanted += weight * self.target * len(penalties)
         self._unscaled += unscaled
-        self.factor = 0.0
         if unscaled:
             missing = max(0.0, self._wanted - self._charged) / unscaled
             self.factor = min(missing, MOST * self._wanted / self._unscaled)
@@ -83,11 +82,11 @@ def recorded_mean(run: str) -> float:
             f"algo.penalty_like = {run}: has trained {done:,} of {frames:,} frames; finish it "
             f"first, with `chisel resume {run}`"
         )
-    weights = [row[WEIGHT] for row in rows if COLUMN in row]
-    charged = sum(row[COLUMN] * row[WEIGHT] for row in rows if COLUMN in row)
+    agents = [row for row in rows if COLUMN in row]
+    charged = sum(row[COLUMN] * row[WEIGHT] for row in agents)
     if not charged:
         raise ConfigError(
             f"algo.penalty_like = {run}: its metrics.csv has no penalty ({COLUMN}) above 0; give "
             "the folder of a run of algo.name=deep-aup that reached its agent's phase"
         )
-    return charged / sum(weights)
+    return charged / sum(row[WEIGHT] for row in agents)
