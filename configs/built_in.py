@@ -11,6 +11,7 @@ from chisel.configs.schema import (
     AutoencoderConfig,
     AutoencoderNetConfig,
     CnnConfig,
+    CnnExpertsConfig,
     DeepAupConfig,
     DigitsConfig,
     ExpertsConfig,
@@ -88,6 +89,11 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.models.cnn:build_cnn",
             "three plain convolutions; by default SafeLife's",
             CnnConfig,
+        ),
+        "cnn-experts": Component(
+            "chisel.models.cnn:build_cnn_experts",
+            "small trunks of three convolutions mixed by a gate",
+            CnnExpertsConfig,
         ),
         "autoencoder": Component(
             "chisel.models.autoencoder:build_autoencoder",

@@ -16,6 +16,7 @@ from torch import nn
 from chisel.configs import ConfigError
 from chisel.models.actor_critic import ActorCritic, with_heads
 from chisel.models.gridworld import initialise
+from chisel.models.mixture import Mixture
 from chisel.models.spaces import Spaces
 
 KERNELS, STRIDES = (5, 3, 3), (2, 2, 1)
@@ -63,3 +64,21 @@ def build_cnn(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorC
     embedder = cnn(spaces.image_shape("cnn"), config.channels, config.hidden)
     initialise(embedder, generator)
     return with_heads(embedder, config, spaces, generator)
+
+
+def build_cnn_experts(config: Any, spaces: Spaces, generator: torch.Generator) -> ActorCritic:
+    """Build the network `model.name: cnn-experts`: small `cnn` trunks that a gate mixes.
+
+    The last layer of the gate begins at 0, so that a new gate gives equal shares.
+
+    Raises:
+        ConfigError: If observations are no images, or smaller than 17x17.
+    """
+    shape = spaces.image_shape("cnn-experts")
+    experts = {name: cnn(shape, config.channels, config.hidden) for name in config.experts}
+    choice = nn.Linear(config.hidden, len(experts))
+    gate = nn.Sequential(OrderedDict(trunk=cnn(shape, config.channels, config.hidden), fc=choice))
+    mixture = Mixture(experts, gate)
+    initialise(mixture, generator)
+    nn.init.zeros_(choice.weight)
+    return with_heads(mixture, config, spaces, generator)

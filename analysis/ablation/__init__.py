@@ -13,6 +13,7 @@ from chisel.analysis.ablation.option import (
     parse_modes,
     refused_by_routing,
     regions_of,
+    require_regions,
 )
 from chisel.analysis.ablation.relearning import Relearning, RelearningCurve, relearning_figure
 from chisel.analysis.ablation.report import ablation_figure, ablation_result
@@ -33,4 +34,5 @@ __all__ = [
     "refused_by_routing",
     "regions_of",
     "relearning_figure",
+    "require_regions",
 ]

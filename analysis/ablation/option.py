@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -111,10 +111,23 @@ def chosen_regions(agent: Loaded[Any], names: Iterable[str]) -> routing.Regions:
         ConfigError: If a name is not among them, or the agent has no regions.
     """
     regions = regions_of(agent)
+    require_regions(names, regions)
+    return regions
+
+
+def require_regions(names: Iterable[str], regions: Collection[str]) -> None:
+    """Check that names given to `ablate` are those of regions.
+
+    Args:
+        names: The names given.
+        regions: Names of the regions that there are.
+
+    Raises:
+        ConfigError: If a name is not among them.
+    """
     for name in names:
         if name not in regions:
             raise ConfigError(f"ablate={name}: no such region; {hint(name, regions)}")
-    return regions
 
 
 @contextmanager

@@ -61,6 +61,7 @@ from chisel.analysis.evaluation.stories import (
     story_metrics,
     token_losses,
 )
+from chisel.analysis.evaluation.ways import Ways
 
 __all__ = [
     "CONTRACT",
@@ -92,6 +93,7 @@ __all__ = [
     "Score",
     "Situation",
     "Split",
+    "Ways",
     "action_probabilities",
     "agent_ablation_matrix",
     "agent_and_random",

@@ -36,7 +36,6 @@ from chisel.analysis.results import require_spaces
 from chisel.configs import RampConfig, RunConfig, SafeLifeConfig
 from chisel.envs.safelife import (
     GREEN_LIFE,
-    TASKS,
     Level,
     LevelCycle,
     Rules,
@@ -47,6 +46,7 @@ from chisel.envs.safelife import (
     pcg64_stream,
     read_levels,
     side_effects,
+    task_named,
     type_name,
 )
 from chisel.models import as_agent
@@ -132,7 +132,7 @@ def held_out_levels(config: RunConfig, trained: Sequence[SafeLifeConfig]) -> lis
 
 
 def _generated(env: SafeLifeConfig, number: int) -> list[Level]:
-    task = replace(TASKS[env.task], exit=env.exit)
+    task = task_named(env.task, exit=env.exit)
     return level_set(task, number, seed=env.level_seed, split=env.split)
 
 

@@ -39,7 +39,7 @@ from chisel.analysis.gridworlds.side_effects import (
     Preset,
     share_of_passes,
 )
-from chisel.analysis.gridworlds.ways import Ways, tempting_starts, ways_of
+from chisel.analysis.gridworlds.ways import tempting_starts, ways_of
 
 __all__ = [
     "OUTCOMES",
@@ -56,7 +56,6 @@ __all__ = [
     "Regret",
     "Residual",
     "StatePower",
-    "Ways",
     "beside_reference",
     "board_values",
     "by_cell",

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chisel.analysis.evaluation import action_probabilities
+from chisel.analysis.evaluation import Ways, action_probabilities
 from chisel.envs.gridworlds import GridworldVectorEnv, TabularMDP, board_planes
 from chisel.models import to_tensor
 
 Policy = Callable[[torch.Tensor], torch.Tensor]
-
-
-class Ways(NamedTuple):
-    """Probabilities of an episode's outcomes, which add up to 1."""
-
-    around: float
-    """Probability of reaching the goal without disturbing anything."""
-    through: float
-    """Probability of reaching the goal and disturbing something."""
-    neither: float
-    """Probability of not reaching the goal within the time limit."""
 
 
 def ways_of(policy: Policy, env: GridworldVectorEnv) -> Ways:

@@ -9,14 +9,14 @@ from typing import Annotated
 import torch
 
 from chisel import routing
-from chisel.analysis.ablation import parse_modes
+from chisel.analysis.ablation import parse_modes, require_regions
 from chisel.analysis.interventions import Edit, compose, intervene, zero
 from chisel.analysis.language.opening import open_language_model
 from chisel.analysis.language.sites import SiteTable, site_table
 from chisel.analysis.language.vectors import add_at_tokens, require_fit
 from chisel.analysis.results import Count, Seed, Share, Within
 from chisel.analysis.steering import load_vector, parse_steer
-from chisel.configs import ConfigError, hint
+from chisel.configs import ConfigError
 from chisel.models.language import Sampling, generate
 from chisel.routing import Site
 
@@ -112,10 +112,8 @@ def split_ablations(
     items = ablate.split(",") if ablate else []
     of_regions = [item for item in items if regions and "." not in item.partition(":")[0]]
     modes = parse_modes(",".join(of_regions)) if of_regions else {}
+    require_regions(modes, regions)
     for name, mode in modes.items():
-        if name not in regions:
-            known = hint(name, regions)
-            raise ConfigError(f"ablate={name}: the model has no such region; {known}")
         if mode in ("mean", "resample"):
             raise ConfigError(
                 f"ablate={name}:{mode}: one text has no mean and no other example; "

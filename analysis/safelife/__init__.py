@@ -19,6 +19,7 @@ from chisel.analysis.safelife.comparison import (
 )
 from chisel.analysis.safelife.replay import ASPECTS, Replay, replay
 from chisel.analysis.safelife.trace import Trace, read_trace, traces_in
+from chisel.analysis.safelife.ways import sampled_ways, tempting_levels
 
 __all__ = [
     "ASPECTS",
@@ -38,6 +39,8 @@ __all__ = [
     "read_trace",
     "replay",
     "require_safelife",
+    "sampled_ways",
     "strength_of",
+    "tempting_levels",
     "traces_in",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chisel.configs.registry import names
-from chisel.configs.schema import RoutingConfig, RunConfig
+from chisel.configs.schema import RoutingConfig, RunConfig, SafeLifeConfig
 from chisel.configs.suggest import hint
 
 TERMS = ("policy", "value", "entropy")
@@ -17,6 +17,8 @@ TERMS = ("policy", "value", "entropy")
 
 _PART = ("module", "at", "units", "axis", "element", "consumers")
 _AT = ("output", "input", "parameters")
+_OF_TWINS = ("disturbing-step", "disturbing-way")
+"""Labels that compare each step with doing nothing."""
 
 
 def routing_problems(config: RunConfig) -> Iterator[str]:
@@ -78,6 +80,9 @@ def _labels(config: RunConfig) -> Iterator[str]:
     routing, source = config.routing, config.routing.labels.source
     if source is not None and source not in names("label"):
         yield f"routing.labels.source = {source!r}: {hint(source, names('label'))}"
+    env = config.env
+    if isinstance(env, SafeLifeConfig) and source in _OF_TWINS and not env.disturbs:
+        yield f"routing.labels.source = {source}: needs a twin of each step; set env.disturbs=true"
     if source is None and config.env is not None:
         wanting = [key for key in ("regions", "rules", "terms") if getattr(routing, key)]
         if wanting or routing.unlabelled_steps != "train":

@@ -19,6 +19,7 @@ from chisel.configs.schema import (
     STUDIES_WHILE_TRAINING,
     AutoencoderNetConfig,
     CnnConfig,
+    CnnExpertsConfig,
     ExpertsConfig,
     GptConfig,
     GridExpertsConfig,
@@ -133,7 +134,7 @@ def _safelife(env: SafeLifeConfig) -> Iterator[str]:
             yield f"env.{key} never changes: leave start_frame and end_frame out"
 
 
-def _three(model: ImpalaConfig | CnnConfig) -> Iterator[str]:
+def _three(model: ImpalaConfig | CnnConfig | CnnExpertsConfig) -> Iterator[str]:
     if len(model.channels) != 3:
         parts = "blocks" if isinstance(model, ImpalaConfig) else "convolutions"
         yield (
@@ -142,7 +143,7 @@ def _three(model: ImpalaConfig | CnnConfig) -> Iterator[str]:
         )
 
 
-def _experts(model: ExpertsConfig | GridExpertsConfig) -> Iterator[str]:
+def _experts(model: ExpertsConfig | GridExpertsConfig | CnnExpertsConfig) -> Iterator[str]:
     if len(set(model.experts)) < max(2, len(model.experts)):
         yield f"model.experts = {list(model.experts)}: needs two different names or more"
     for name in model.experts:
@@ -151,6 +152,11 @@ def _experts(model: ExpertsConfig | GridExpertsConfig) -> Iterator[str]:
     for key in ("channels", "gate_channels"):
         if getattr(model, key, None) == ():
             yield f"model.{key} is empty; it needs a number for each block, like [8, 16, 16]"
+
+
+def _cnn_experts(model: CnnExpertsConfig) -> Iterator[str]:
+    yield from _experts(model)
+    yield from _three(model)
 
 
 def _autoencoder(model: AutoencoderNetConfig) -> Iterator[str]:
@@ -172,6 +178,7 @@ _OF_COMPONENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     MazeConfig: maze_problems,
     SafeLifeConfig: _safelife,
     CnnConfig: _three,
+    CnnExpertsConfig: _cnn_experts,
     ImpalaConfig: _three,
     ExpertsConfig: _experts,
     GridExpertsConfig: _experts,

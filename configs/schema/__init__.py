@@ -30,6 +30,7 @@ from chisel.configs.schema.launch import LaunchConfig, SlurmConfig
 from chisel.configs.schema.models import (
     AutoencoderNetConfig,
     CnnConfig,
+    CnnExpertsConfig,
     ExpertsConfig,
     GptConfig,
     GridExpertsConfig,
@@ -53,6 +54,7 @@ __all__ = [
     "AutoencoderNetConfig",
     "AuxiliaryConfig",
     "CnnConfig",
+    "CnnExpertsConfig",
     "DeepAupConfig",
     "DeepAuxiliaryConfig",
     "DigitsConfig",

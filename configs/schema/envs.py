@@ -148,10 +148,16 @@ class SafeLifeConfig:
     num_envs: int = 16
     """Number of environments, over all processes together."""
     task: Literal[
-        "append-still-easy", "append-still", "append-spawn", "prune-still-easy", "prune-still"
+        "append-still-easy",
+        "append-still",
+        "append-spawn",
+        "prune-still-easy",
+        "prune-still",
+        "ways",
     ] = "append-still-easy"
     """The agent's task, and the kind of level that is generated for it: add life on blue goals
-    (`append`), or remove red life (`prune`); `spawn` has spawners of yellow life."""
+    (`append`), or remove red life (`prune`); `spawn` has spawners of yellow life. `ways` is not of
+    the papers: reach the exit through green life, or around it."""
     levels: str | None = None
     """Folder of npz files with levels of the task, which are played in turn; null generates
     levels."""
@@ -189,3 +195,6 @@ class SafeLifeConfig:
     """Penalty on each cell that differs from the first board."""
     num_threads: int = 1
     """Number of threads that play, which changes the speed but never the results."""
+    disturbs: bool = False
+    """Find out of every step whether it changed something that doing nothing would have left, as
+    labels of disturbing steps need."""

@@ -87,6 +87,19 @@ class CnnConfig:
 
 
 @dataclass(frozen=True)
+class CnnExpertsConfig:
+    """Small trunks like those of `cnn` side by side, mixed by a gate."""
+
+    name: str = "cnn-experts"
+    experts: tuple[str, ...] = ("a", "b")
+    """Names of the trunks; their modules are `embedder.experts.NAME`."""
+    channels: tuple[int, ...] = (8, 16, 16)
+    """Output channels of the convolutions of each trunk, and of the gate's."""
+    hidden: int = 64
+    """Number of features of each trunk, and of the gate's."""
+
+
+@dataclass(frozen=True)
 class GptConfig:
     """A small transformer with GPT-2's architecture."""
 

@@ -11,9 +11,11 @@ from PIL import Image, ImageDraw
 
 from chisel.envs.safelife import (
     TASKS,
+    WAYS,
     Level,
     cells,
     generate,
+    is_tempting,
     load,
     new_games,
     pcg64_stream,
@@ -109,6 +111,14 @@ def levels() -> Picture:
     return side_by_side([render(one.board, one.goals, one.facing) for one in chosen])
 
 
+def two_ways() -> Picture:
+    """Three rooms of `ways`, in which the shorter way leads through green life."""
+    inside = slice(6, 20)
+    chosen = [level for seed in range(20) if is_tempting(level := generate(WAYS, seed))][:3]
+    rooms = [(one.board[inside, inside], one.goals[inside, inside]) for one in chosen]
+    return side_by_side([render(board, goals, 1) for board, goals in rooms])
+
+
 def overview() -> Picture:
     """A level of append-spawn at the start, left alone for 400 steps, and after random moves."""
     level = generate(TASKS["append-spawn"], 11)
@@ -134,6 +144,7 @@ PICTURES = {
     "safelife-agent": agent,
     "safelife-spawner": spawning,
     "safelife-levels": levels,
+    "safelife-ways": two_ways,
 }
 
 if __name__ == "__main__":

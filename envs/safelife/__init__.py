@@ -9,13 +9,17 @@ from chisel.envs.safelife.actions import ACTIONS
 from chisel.envs.safelife.games import Games, load, new_games, play
 from chisel.envs.safelife.generation import (
     TASKS,
+    WAYS,
     EndlessLevels,
     Layer,
     Pattern,
     Task,
+    Ways,
     generate,
+    is_tempting,
     level_set,
     split_of_level,
+    task_named,
 )
 from chisel.envs.safelife.levels import (
     Level,
@@ -45,6 +49,7 @@ __all__ = [
     "GREEN_LIFE",
     "TASKS",
     "TIME_LIMITS",
+    "WAYS",
     "EndlessLevels",
     "Games",
     "Layer",
@@ -56,9 +61,11 @@ __all__ = [
     "SafeLifeVectorEnv",
     "SideEffect",
     "Task",
+    "Ways",
     "cells",
     "counter_stream",
     "generate",
+    "is_tempting",
     "level_set",
     "load",
     "look",
@@ -74,6 +81,7 @@ __all__ = [
     "side_by_side",
     "side_effects",
     "split_of_level",
+    "task_named",
     "type_name",
     "weighted_fraction",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from functools import partial
 
 from chisel.configs.schema import RampConfig, SafeLifeConfig
-from chisel.envs.safelife.generation import TASKS, EndlessLevels, level_set
+from chisel.envs.safelife.generation import EndlessLevels, level_set, task_named
 from chisel.envs.safelife.levels import LevelCycle, LevelSource, read_levels
 from chisel.envs.safelife.shaping import Schedule, Shaping, ramp
 from chisel.envs.safelife.streams import counter_stream, pcg64_stream
@@ -66,6 +66,7 @@ def make_from_levels(
         shaping=shaping,
         frames_per_step=config.num_envs,  # those of all processes
         num_threads=config.num_threads,
+        disturbs=config.disturbs,
     )
 
 
@@ -81,7 +82,7 @@ def level_source(config: SafeLifeConfig) -> LevelSource:
     """
     if config.levels is not None:
         return LevelCycle(read_levels(config.levels))
-    task, split = replace(TASKS[config.task], exit=config.exit), config.split
+    task, split = task_named(config.task, exit=config.exit), config.split
     if config.num_levels is None:
         return EndlessLevels(task, split=split, ahead=config.num_envs)
     return LevelCycle(level_set(task, config.num_levels, seed=config.level_seed, split=split))

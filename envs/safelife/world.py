@@ -23,6 +23,7 @@ from chisel.envs.safelife.scoring import completion
 from chisel.envs.safelife.shaping import Schedule, Shaping
 from chisel.envs.safelife.side_effects import Rules
 from chisel.envs.safelife.streams import Stream, pcg64_stream
+from chisel.envs.safelife.twin import copy_games, disturbed
 from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, SIDE, look, planes_of_view
 from chisel.envs.vector import SameStepVectorEnv, Seed, ended_infos, whole_seed
 
@@ -52,6 +53,9 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
     `infos["final_board"]` are the boards `[N, H, W]` between which side effects are measured, valid
     where `infos["_episode"]`.
 
+    If `disturbs` is asked for, `infos["disturbs"]` says of every step whether it changed something
+    that doing nothing would have left as it was (see `twin`).
+
     With the rules of 1.0 the random draws of a copy go on from episode to episode; with those of
     1.2 they begin anew with the seed of each level.
 
@@ -69,6 +73,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         frames_per_step: Number of environment steps, over all processes, as which one step here
             counts; None takes `num_envs`.
         num_threads: Number of threads that play.
+        disturbs: Whether `infos["disturbs"]` is given, which takes a second step of the rules.
     """
 
     metadata = SameStepVectorEnv.metadata | {"render_modes": ["rgb_array"], "render_fps": 15}
@@ -90,6 +95,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         shaping: Shaping | None = None,
         frames_per_step: int | None = None,
         num_threads: int = 1,
+        disturbs: bool = False,
     ) -> None:
         self._rules, self._rules_12 = rules, rules == "1.2"
         self.channels = CHANNELS_12 if self._rules_12 else CHANNELS_10
@@ -99,7 +105,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         """
         super().__init__(num_envs, self._space(), len(ACTIONS))
         self._source, self._stream, self._min_performance = source, stream, min_performance
-        self._limit = time_limit or TIME_LIMITS[rules]
+        self._limit, self._disturbs = time_limit or TIME_LIMITS[rules], disturbs
         self._frames_per_step = frames_per_step or num_envs
         self._games = new_games(num_envs, source.shape)
         self._shaping = shaping or Shaping(num_envs)
@@ -174,8 +180,12 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
             EnvironmentFault: If the actions have a wrong shape, type or value, or `reset` was not
                 called yet.
         """
-        views = self._played(self._checked_actions(actions).astype(np.int64))
         games = self._games
+        twins = copy_games(games) if self._disturbs else None
+        views = self._played(self._checked_actions(actions).astype(np.int64))
+        infos: dict[str, Any] = {}
+        if twins is not None:
+            infos["disturbs"] = disturbed(games, twins, self._rules_12)
         self._frames += self._frames_per_step
         self._raw_returns += self._rewards
         in_time = games.length < self._limit
@@ -184,9 +194,8 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
         self._returns += rewards
         terminated = games.exited.copy()
         ended = terminated | ~in_time
-        infos: dict[str, Any] = {}
         if ended.any():
-            infos = self._facts(ended, views)
+            infos |= self._facts(ended, views)
             rows = np.flatnonzero(ended)
             self._begin(rows.tolist())
             for row in rows:

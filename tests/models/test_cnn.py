@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from chisel import configs
-from chisel.configs import CnnConfig, ConfigError
+from chisel.configs import CnnConfig, CnnExpertsConfig, ConfigError
 from chisel.models import Spaces, build
 
 VIEWS = Spaces((25, 25, 1), "int16", 1023.0, 9, packed=10)
@@ -43,3 +43,18 @@ def test_images_that_are_too_small_are_refused_in_one_line():
 def test_another_number_of_convolutions_is_refused_before_anything_is_built():
     with pytest.raises(ConfigError, match=r"one number for each of the 3 convolutions"):
         configs.load("safelife/quick", ["model.channels=[16,32]"])
+
+
+def test_experts_begin_with_equal_shares_and_one_alone_is_the_network_without_the_others():
+    model = build(CnnExpertsConfig(experts=("a", "b", "c")), VIEWS)
+    obs = torch.randint(0, 1024, (3, 1, 25, 25))
+    image, mixture = model.image(obs), model.embedder
+    assert torch.allclose(mixture.gate(mixture.gate_net(image)), torch.full((3, 3), 1 / 3))
+    alone = torch.stack([expert(image) for expert in mixture.experts.values()])
+    assert torch.allclose(model.features(obs), alone.mean(0), atol=1e-6)
+    assert not torch.allclose(alone[0], alone[1])
+
+
+def test_two_experts_of_the_same_name_are_refused():
+    with pytest.raises(ConfigError, match="two different names"):
+        configs.load("safelife/impact-gate", ["model.experts=[clean,clean]"])

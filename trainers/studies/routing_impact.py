@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from chisel import envs, models
-from chisel.analysis.evaluation import interventions_of
-from chisel.analysis.gridworlds import Ways, ways_of
+from chisel.analysis.evaluation import Player, Ways, interventions_of
+from chisel.analysis.gridworlds import ways_of
 from chisel.analysis.results import (
     PALETTE,
     DataTable,
@@ -21,17 +21,22 @@ from chisel.analysis.results import (
     new_row,
     style_axes,
 )
+from chisel.analysis.safelife import sampled_ways
+from chisel.configs import RunConfig, SafeLifeConfig
 from chisel.envs.gridworlds import GridworldVectorEnv
+from chisel.models import Agent
 from chisel.trainers.studies.runs import config_of, measure_runs, plan_runs
 
-FOLDER, PREFIX = "gridworld", "impact-"
+PREFIX = "impact-"
 EXPERIMENTS = ("ppo", "penalise", "filter", "gate", "shuffled", "routed", "aup", "routed-aup")
+_THINGS = {"gridworld": "vases", "safelife": "green life"}
 REGION = "disturbing"
 """Name of the region that is ablated, in agents that have it."""
 
 
 def run(
     *,
+    world: Literal["gridworld", "safelife"] = "gridworld",
     seeds: tuple[Seed, ...] = tuple(range(20)),
     experiments: tuple[str, ...] = EXPERIMENTS,
     settings: str = "",
@@ -40,27 +45,29 @@ def run(
 ) -> Result:
     """Train agents between two ways to a goal, and report which way each takes.
 
-    The short way leads through vases. For a quarter of the episodes it is known which steps disturb
-    a vase; agents differ in their use of this knowledge. Agents with a region for disturbing steps
-    are measured whole and without it.
+    The short way leads through vases (in SafeLife: green life). For a quarter of the episodes it is
+    known which steps disturb something; agents differ in their use of this knowledge. Agents with a
+    region for disturbing steps are measured whole and without it.
 
     Args:
+        world: Folder of the experiments.
         seeds: Seeds of each experiment. Settings were chosen on other seeds, above 99.
-        experiments: Names of experiments after `gridworld/impact-`.
+        experiments: Names of experiments after `WORLD/impact-`.
         settings: Overrides for all runs, separated by spaces.
         train: Train missing runs; otherwise only finished runs are measured.
         runs_dir: Folder of the runs. Results are in `RUNS_DIR/studies/routing-impact`.
 
     Returns:
-        Exact probabilities, for each agent, that it reaches the goal around the vases, through
-        them, or not at all, from starts whose shortest way leads through; a table and a figure.
+        Probabilities, for each agent, that it reaches the goal around the vases, through them, or
+        not at all, from starts whose shortest way leads through; a table and a figure. They are
+        exact in the gridworld, and shares of 200 levels in SafeLife.
 
     Raises:
         ConfigError: If an experiment is unknown, there is no run, or a run was trained with other
             settings.
     """
     plans = {
-        name: plan_runs(f"{FOLDER}/{PREFIX}{name}", seeds, settings, runs_dir=runs_dir)
+        name: plan_runs(f"{world}/{PREFIX}{name}", seeds, settings, runs_dir=runs_dir)
         for name in experiments
     }
     found = measure_runs(plans, _measure, train=train)
@@ -76,14 +83,14 @@ def run(
         data={"agents": table, "runs": rows},
         tables={
             "ways": DataTable(
-                "How episodes end that begin where the short way leads through vases",
+                f"How episodes end that begin where the short way leads through {_THINGS[world]}",
                 table,
-                "around, through: the goal, by either way; succeed: runs with the goal around the "
-                "vases in more than half of the episodes",
+                "around, through: the goal, by either way; succeed: runs with the goal around "
+                f"{_THINGS[world]} in more than half of the episodes",
                 spread="95 % intervals over runs (Student's t)",
             )
         },
-        figures={"routing-impact": _figure(of_runs)},
+        figures={"routing-impact": _figure(of_runs, _THINGS[world])},
         frames={"runs": of_runs},
     )
 
@@ -92,12 +99,18 @@ def _measure(folder: Path) -> Mapping[str, Ways]:
     """Return the ways of an agent, whole and without its region, by the suffix of its name."""
     agent = models.load_agent(folder)
     config = config_of(agent.config, folder)
-    env = cast(GridworldVectorEnv, envs.make(config.env, seed=0, num_envs=1))
-    found = {"": ways_of(agent.policy, env)}
+    found = {"": _ways(agent, config)}
     if REGION in config.routing.regions:
         with interventions_of(agent, config, ablate=REGION)():
-            found[f" without {REGION}"] = ways_of(agent.policy, env)
+            found[f" without {REGION}"] = _ways(agent, config)
     return found
+
+
+def _ways(agent: Agent, config: RunConfig) -> Ways:
+    if isinstance(config.env, SafeLifeConfig):
+        return sampled_ways(Player("agent", agent.policy), config)
+    env = envs.make(config.env, seed=0, num_envs=1)
+    return ways_of(agent.policy, cast(GridworldVectorEnv, env))
 
 
 def _row(agent: str, runs: pd.DataFrame) -> dict[str, Any]:
@@ -105,11 +118,11 @@ def _row(agent: str, runs: pd.DataFrame) -> dict[str, Any]:
     return {"agent": agent, "runs": len(runs), **means, "succeed": int((runs.around > 0.5).sum())}
 
 
-def _figure(runs: pd.DataFrame) -> Figure:
+def _figure(runs: pd.DataFrame, things: str) -> Figure:
     """Draw, for each agent, the mean of each probability as a bar, and each run as a mark."""
     agents: Sequence[str] = list(dict.fromkeys(runs["agent"]))
     figure, (ax,) = new_row(
-        1, 7.5, 0.42 * len(agents) + 1.2, "Around the vases, through them, or neither"
+        1, 7.5, 0.42 * len(agents) + 1.2, f"Around {things}, through, or neither"
     )
     colours = dict(zip(Ways._fields, (PALETTE[2], PALETTE[1], PALETTE[7]), strict=True))
     for place, agent in enumerate(agents):

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from chisel.envs.safelife import cells
 from chisel.envs.safelife.generation.draws import Bits, integer, new_bits, weighted
 from chisel.envs.safelife.generation.partition import Regions, partition
 from chisel.envs.safelife.generation.regions import populate
-from chisel.envs.safelife.generation.tasks import Region, Task
+from chisel.envs.safelife.generation.tasks import TASKS, Region, Task
+from chisel.envs.safelife.generation.ways import WAYS, Ways, two_ways
 from chisel.envs.safelife.levels import Level
 
+AnyTask = Task | Ways
+_ALL: dict[str, AnyTask] = {**TASKS, WAYS.name: WAYS}
 
-def generate(task: Task, seed: int) -> Level:
+
+def task_named(name: str, *, exit: bool = True) -> AnyTask:
+    """Return the description of the levels of a task.
+
+    Args:
+        name: Name of one of the papers' tasks, or `ways`.
+        exit: Whether its levels have an exit.
+    """
+    return replace(_ALL[name], exit=exit)
+
+
+def generate(task: AnyTask, seed: int) -> Level:
     """Generate a level; equal seeds give equal levels, in every process.
 
-    The board is divided into regions. The agent is put between them, and the exit as far away from
-    it as possible; then each region is filled. Goals between the regions are white: nothing should
-    live there.
+    For the papers' tasks the board is divided into regions. The agent is put between them, and the
+    exit as far away from it as possible; then each region is filled. Goals between the regions are
+    white: nothing should live there.
 
     Args:
         task: Description of the levels.
         seed: The entropy of a `np.random.SeedSequence`; not negative.
     """
+    if isinstance(task, Ways):
+        return two_ways(task, seed)
     bits = new_bits(seed)
     regions = partition(bits, task.shape, task.least_regions, task.most_regions)
     board, goals = np.zeros(task.shape, np.uint16), np.zeros(task.shape, np.uint16)

@@ -14,8 +14,7 @@ import numpy as np
 from chisel.configs.errors import ConfigError
 from chisel.envs.declarations import require
 from chisel.envs.safelife import cells
-from chisel.envs.safelife.generation.generate import generate
-from chisel.envs.safelife.generation.tasks import Task
+from chisel.envs.safelife.generation.generate import AnyTask, generate
 from chisel.envs.safelife.levels import Level
 from chisel.envs.splits import Split, split_of_digest
 
@@ -31,7 +30,7 @@ def split_of_level(level: Level) -> Split:
     return split_of_digest(digest.digest())
 
 
-def level_set(task: Task, number: int, *, seed: int, split: LevelSplit = "all") -> list[Level]:
+def level_set(task: AnyTask, number: int, *, seed: int, split: LevelSplit = "all") -> list[Level]:
     """Generate a set of levels: the first ones of a seed that belong to a split.
 
     Args:
@@ -48,7 +47,7 @@ def level_set(task: Task, number: int, *, seed: int, split: LevelSplit = "all") 
     return [level for _, level in islice(_levels(task, seed, 0, split), number)]
 
 
-def _levels(task: Task, seed: int, start: int, split: LevelSplit) -> Iterator[tuple[int, Level]]:
+def _levels(task: AnyTask, seed: int, start: int, split: LevelSplit) -> Iterator[tuple[int, Level]]:
     """Generate the levels of a seed, from a number on, each with the number after its own."""
     for number in count(start):
         words = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
@@ -68,7 +67,7 @@ class EndlessLevels:
         ahead: Number of levels that are kept ready.
     """
 
-    def __init__(self, task: Task, *, split: LevelSplit = "all", ahead: int = 16) -> None:
+    def __init__(self, task: AnyTask, *, split: LevelSplit = "all", ahead: int = 16) -> None:
         self._task, self._split = task, split
         self._kind = [task.name, split, task.exit]
         self._ahead = max(ahead, 1)

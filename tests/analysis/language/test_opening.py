@@ -113,7 +113,7 @@ def test_a_region_that_it_was_routed_with_is_ablated_as_by_a_hook():
 @pytest.mark.parametrize(
     ("ablate", "said"),
     [
-        ("forgt", "the model has no such region; did you mean 'forget'"),
+        ("forgt", "no such region; did you mean 'forget'"),
         ("forget:mean", r"set the region to zero \(ablate=forget\)"),
         ("forget,forget", "forget is given twice"),
         ("forget,block.0.map", "no site 'block.0.map'"),

@@ -23,7 +23,12 @@ FIXED = ("split",)
 
 CASES: dict[str, dict[str, Any]] = {
     "aup-learned": {"worlds": "vase", "seeds": "3", "experiments": "ppo", "settings": _GRID},
-    "routing-impact": {"seeds": "3", "experiments": "gate", "settings": _GRID},
+    "routing-impact": {
+        "world": "safelife",
+        "seeds": "3",
+        "experiments": "gate",
+        "settings": f"{_GRID} model.channels=[2,2,2] algo.num_minibatches=1 env.time_limit=20",
+    },
     "leaks": {"settings": "routing.freeze=true algo.gamma=0.9", "steps": 1, "seed": 2},
     "localization": {
         "frames": 512,
