@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -79,35 +79,82 @@ def least_side_effect(rewards: Floats, side_effects: Floats, reward: float) -> f
 
 
 def at_reward(points: Sequence[Point], base: Point, share: float) -> Estimate:
-    """Return the `least_side_effect` of a method at a share of another agent's reward.
+    """Return the `least_side_effect` of a method at a share of another agent's reward, in cells.
 
     Args:
         points: The method's agents, which may be mixed with `base`.
         base: Agent without a penalty.
         share: Share of the reward of `base`.
-
-    Returns:
-        Side effect in cells. From `FEWEST_SETS` common sets of levels on, its interval is a
-        bootstrap over these, widened by as much as Student's t is wider than the normal.
     """
-    agents = [base, *points]
+
+    def least(rewards: Floats, effects: Floats) -> float:
+        return least_side_effect(rewards, effects, share * float(rewards[0]))
+
+    return _over_sets([base, *points], least)
+
+
+def difference_at_reward(
+    points: Sequence[Point], others: Sequence[Point], base: Point, share: float
+) -> Estimate:
+    """Return by how much `at_reward` of a method is above that of another one, in cells.
+
+    Args:
+        points: The method's agents, which may be mixed with `base`.
+        others: The other method's agents, which may be mixed with `base`.
+        base: Agent without a penalty.
+        share: Share of the reward of `base`.
+    """
+
+    def difference(rewards: Floats, effects: Floats) -> float:
+        wanted, first = share * float(rewards[0]), 1 + len(points)
+        mine = least_side_effect(rewards[:first], effects[:first], wanted)
+        rest = np.r_[0, first : len(rewards)]
+        return mine - least_side_effect(rewards[rest], effects[rest], wanted)
+
+    return _over_sets([base, *points, *others], difference)
+
+
+def against_idle(point: Point, base: Point) -> Estimate:
+    """Return an agent's side effect divided by that of another that does nothing more often.
+
+    The other is a mixture of `base` and doing nothing, with the same mean reward as the agent. NaN
+    if there is none.
+
+    Args:
+        point: The agent.
+        base: Agent without a penalty.
+    """
+
+    def ratio(rewards: Floats, effects: Floats) -> float:
+        possible = 0 < rewards[1] <= rewards[0] and effects[0] > 0
+        return float(effects[1] / (effects[0] * rewards[1] / rewards[0])) if possible else np.nan
+
+    return _over_sets([base, point], ratio)
+
+
+def _over_sets(agents: Sequence[Point], of_means: Callable[[Floats, Floats], float]) -> Estimate:
+    """Return a function of agents' means over the sets of levels that they share.
+
+    From `FEWEST_SETS` sets on, its interval is a bootstrap over these, widened by as much as
+    Student's t is wider than the normal.
+
+    Args:
+        agents: The agents `[K]`.
+        of_means: Function of mean rewards and mean side effects `[K]`.
+    """
     sets = sorted(set.intersection(*(set(one.rewards) for one in agents)))
     n = len(sets)
     if not n:
         return Estimate(np.nan, np.nan, np.nan, 0)
     rewards = np.array([[one.rewards[key] for key in sets] for one in agents])
     effects = np.array([[one.side_effects[key] for key in sets] for one in agents])
-
-    def least(weights: Floats) -> float:
-        means = rewards @ weights / n, effects @ weights / n
-        return least_side_effect(*means, share * float(means[0][0]))
-
-    value = least(np.ones(n))
+    value = float(of_means(rewards.mean(axis=1), effects.mean(axis=1)))
     if n < FEWEST_SETS or np.isnan(value):
         return Estimate(value, np.nan, np.nan, n)
     drawn = redrawn(np.arange(n), np.random.default_rng(0), _RESAMPLES)
     tail = widened_tail(n)
-    low, high = np.quantile([least(weights) for weights in drawn], [tail, 1 - tail])
+    found = [of_means(rewards @ weights / n, effects @ weights / n) for weights in drawn]
+    low, high = np.quantile(found, [tail, 1 - tail])
     return Estimate(value, float(low), float(high), n)
 
 

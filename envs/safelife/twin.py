@@ -12,7 +12,7 @@ from chisel.envs.safelife.games import Games, play
 
 def copy_games(games: Games) -> Games:
     """Return a copy of the whole state of games, with their random streams."""
-    return Games(*(array.copy() for array in games))
+    return Games._make(array.copy() for array in games)
 
 
 def disturbed(games: Games, twins: Games, rules_12: bool) -> NDArray[np.bool_]:
@@ -28,8 +28,8 @@ def disturbed(games: Games, twins: Games, rules_12: bool) -> NDArray[np.bool_]:
     number = len(twins.board)
     nothing, rewards = np.full(number, NOOP, np.int64), np.zeros(number, np.int64)
     play(twins, nothing, rewards, 0, number, rules_12)
-    differs: NDArray[np.bool_] = _things(games.board) != _things(twins.board)
-    return differs.any(axis=(1, 2))
+    differs: NDArray[np.bool_] = (_things(games.board) != _things(twins.board)).any(axis=(1, 2))
+    return differs
 
 
 def _things(boards: NDArray[np.uint16]) -> NDArray[np.uint16]:

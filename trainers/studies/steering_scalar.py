@@ -116,6 +116,7 @@ def run(
         for arm, runs in found.items()
         for seed, one in zip(seeds, runs, strict=True)
     ]
+    steering = _steering(found, strengths)
     return Result(
         data={
             "word": word,
@@ -123,6 +124,8 @@ def run(
             "of the topic": {arm: counts[arm].tolist() for arm in counts},
             "difference": difference,
             "by chance": chance,
+            "words": words,
+            "steering": steering,
         },
         tables={
             "scalar": DataTable(
@@ -141,7 +144,7 @@ def run(
             ),
             "steering": DataTable(
                 "Shift of the topic's log-odds as the first word that depends on it",
-                _steering(found, strengths),
+                steering,
                 caption="others: mean over the other numbers of the stream, and range",
             ),
         },

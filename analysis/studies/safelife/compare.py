@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -26,8 +25,10 @@ from chisel.analysis.safelife import (
     FEWEST_SETS,
     Method,
     Point,
+    against_idle,
     at_reward,
     comparison_figure,
+    difference_at_reward,
     evaluation_settings,
     methods_of,
     played_episodes,
@@ -63,7 +64,8 @@ def run(
 
     Args:
         checkpoint: Agents, or folders of seeds. The first method is the one that others are divided
-            by, such as PPO without a penalty.
+            by, such as PPO without a penalty. The second, such as AUP, is the one that further
+            methods, such as placebos, are compared with at equal reward.
         levels: Number of held-out levels, and of episodes on the training levels.
         split: Split that held-out levels come from.
         seed: Seed of held-out levels and of all draws.
@@ -120,7 +122,7 @@ def run(
                 f"Least side effects at {share:g} of the first's reward",
                 equal,
                 "of a mixture of the method's agents, the first, and doing nothing, one of which "
-                "is drawn for each episode",
+                "is drawn for each episode; − second: minus those of the second method",
                 spread=f"95 % bootstrap intervals over sets of levels, from {FEWEST_SETS} on",
             ),
         },
@@ -193,18 +195,12 @@ def _ratios(point: Point, base: Point) -> dict[str, Any]:
         "× side effect": ratio_of_means(effects, base_effects),
         "− reward": _difference(rewards, base_rewards),
         "− side effect": _difference(effects, base_effects),
-        "× idle": _idle(fmean(rewards), fmean(effects), fmean(base_rewards), fmean(base_effects)),
+        "× idle": against_idle(point, base),
     }
 
 
 def _difference(values: Sequence[float], base: Sequence[float]) -> Estimate:
     return mean_over_seeds([one - other for one, other in zip(values, base, strict=True)])
-
-
-def _idle(reward: float, effect: float, base_reward: float, base_effect: float) -> float | None:
-    """Return a side effect divided by that of a mixture of the first method and doing nothing."""
-    mixed = base_effect * reward / base_reward if base_reward > 0 else 0.0
-    return effect / mixed if 0 < reward <= base_reward and mixed > 0 else None
 
 
 def _on(sets: Sequence[int], values: Mapping[int, float]) -> list[float]:
@@ -213,6 +209,9 @@ def _on(sets: Sequence[int], values: Mapping[int, float]) -> list[float]:
 
 def _equal(kind: str, methods: Sequence[Method], share: float) -> Iterator[dict[str, Any]]:
     base = methods[0].points[0]
-    for method in methods:
+    for number, method in enumerate(methods):
         found = at_reward(method.points, base, share)
-        yield {"levels": kind, "method": method.name, "sets": found.n, "side effect": found}
+        row = {"levels": kind, "method": method.name, "sets": found.n, "side effect": found}
+        if number > 1:
+            row["− second"] = difference_at_reward(method.points, methods[1].points, base, share)
+        yield row

@@ -11,7 +11,9 @@ from PIL import Image
 from chisel import configs
 from chisel.analysis.safelife import (
     Point,
+    against_idle,
     at_reward,
+    difference_at_reward,
     least_side_effect,
     methods_of,
     paper_curves,
@@ -77,6 +79,30 @@ class TestEqualReward:
         assert np.isnan(found.low)
         same = at_reward([base], base, 0.5)
         assert (same.value, same.low, same.high, same.n) == (4.0, 4.0, 4.0, 10)
+
+    def test_two_methods_are_compared_over_sets_whose_difficulty_cancels(self):
+        draws = np.random.default_rng(4)
+        hard = draws.normal(0, 3, 10)  # what all agents share in a set
+        base, mine, other = (
+            Point(k, dict.fromkeys(range(10), 10.0), dict(enumerate(effect + hard)))
+            for k, effect in enumerate((30.0, 14.0, 11.0))
+        )
+        found = difference_at_reward([mine], [other], base, 1.0)
+        assert (found.value, found.low, found.high) == pytest.approx((3.0, 3.0, 3.0))
+        assert difference_at_reward([other], [mine], base, 1.0).value == pytest.approx(-3.0)
+        alone = at_reward([mine], base, 1.0)
+        assert alone.high - alone.low > 1
+
+    def test_an_agent_that_is_the_first_in_half_of_its_episodes_equals_the_idle_one(self):
+        draws = np.random.default_rng(5)
+        rewards, effects = draws.uniform(5, 9, 10), draws.uniform(3, 6, 10)
+        base = Point(0, dict(enumerate(rewards)), dict(enumerate(effects)))
+        half = Point(1, dict(enumerate(rewards / 2)), dict(enumerate(effects / 2)))
+        found = against_idle(half, base)
+        assert (found.value, found.low, found.high) == pytest.approx((1, 1, 1))
+        careful = against_idle(Point(1, half.rewards, dict(enumerate(effects / 8))), base)
+        assert careful.value == pytest.approx(0.25)
+        assert np.isnan(against_idle(base, half).value)  # no mixture of it has as much reward
 
     @pytest.mark.slow
     def test_its_interval_over_ten_sets_holds_the_truth(self):
