@@ -56,9 +56,7 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             "chisel.corpora.digits:load_digits", "scikit-learn's 1,797 digits of 8x8", DigitsConfig
         ),
         "mnist": Component(
-            "chisel.corpora.digits:load_mnist",
-            "MNIST's 70,000 digits of 28x28, from idx files",
-            MnistConfig,
+            "chisel.corpora.digits:load_mnist", "MNIST's digits, from idx files", MnistConfig
         ),
         "stories": Component(
             "chisel.corpora.stories:load_stories",
@@ -86,14 +84,10 @@ BUILT_IN: dict[Kind, dict[str, Component]] = {
             GridMlpConfig,
         ),
         "cnn": Component(
-            "chisel.models.cnn:build_cnn",
-            "three plain convolutions; by default SafeLife's",
-            CnnConfig,
+            "chisel.models.cnn:build_cnn", "three convolutions; by default SafeLife's", CnnConfig
         ),
         "cnn-experts": Component(
-            "chisel.models.cnn:build_cnn_experts",
-            "small trunks of three convolutions mixed by a gate",
-            CnnExpertsConfig,
+            "chisel.models.cnn:build_cnn_experts", "small `cnn`s mixed by a gate", CnnExpertsConfig
         ),
         "autoencoder": Component(
             "chisel.models.autoencoder:build_autoencoder",

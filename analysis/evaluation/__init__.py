@@ -47,6 +47,7 @@ from chisel.analysis.evaluation.playing import (
     Facts,
     Policy,
     Split,
+    Ways,
     action_probabilities,
     play,
     random_policy,
@@ -61,7 +62,6 @@ from chisel.analysis.evaluation.stories import (
     story_metrics,
     token_losses,
 )
-from chisel.analysis.evaluation.ways import Ways
 
 __all__ = [
     "CONTRACT",

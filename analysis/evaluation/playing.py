@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,17 @@ Split = Literal["all", "train", "validation", "test"]
 
 Facts = dict[str, NDArray[Any]]
 """Facts about episodes, by name, each `[E, ...]`."""
+
+
+class Ways(NamedTuple):
+    """Probabilities of how an episode ends in a world with two ways; they add up to 1."""
+
+    around: float
+    """Probability of reaching the goal without disturbing anything."""
+    through: float
+    """Probability of reaching the goal and disturbing something."""
+    neither: float
+    """Probability of not reaching the goal within the time limit."""
 
 
 def random_policy(num_actions: int) -> Policy:

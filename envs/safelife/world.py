@@ -15,7 +15,7 @@ from chisel.envs.base import Plain
 from chisel.envs.compiled import compiled
 from chisel.envs.declarations import require
 from chisel.envs.safelife.actions import ACTIONS, NOOP
-from chisel.envs.safelife.games import Games, load, new_games, play
+from chisel.envs.safelife.games import Games, copy_games, disturbed, load, new_games, play
 from chisel.envs.safelife.levels import LevelSource
 from chisel.envs.safelife.physics import fill_planes
 from chisel.envs.safelife.render import Greys, render
@@ -23,7 +23,6 @@ from chisel.envs.safelife.scoring import completion
 from chisel.envs.safelife.shaping import Schedule, Shaping
 from chisel.envs.safelife.side_effects import Rules
 from chisel.envs.safelife.streams import Stream, pcg64_stream
-from chisel.envs.safelife.twin import copy_games, disturbed
 from chisel.envs.safelife.view import CHANNELS_10, CHANNELS_12, SIDE, look, planes_of_view
 from chisel.envs.vector import SameStepVectorEnv, Seed, ended_infos, whole_seed
 
@@ -54,7 +53,7 @@ class SafeLifeVectorEnv(SameStepVectorEnv):
     where `infos["_episode"]`.
 
     If `disturbs` is asked for, `infos["disturbs"]` says of every step whether it changed something
-    that doing nothing would have left as it was (see `twin`).
+    that doing nothing would have left as it was (see `games.disturbed`).
 
     With the rules of 1.0 the random draws of a copy go on from episode to episode; with those of
     1.2 they begin anew with the seed of each level.
