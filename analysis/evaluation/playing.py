@@ -26,9 +26,9 @@ class Ways(NamedTuple):
     """Probabilities of how an episode ends in a world with two ways; they add up to 1."""
 
     around: float
-    """Probability of reaching the goal without disturbing anything."""
+    """Probability of reaching the goal without a side effect."""
     through: float
-    """Probability of reaching the goal and disturbing something."""
+    """Probability of reaching the goal with a side effect."""
     neither: float
     """Probability of not reaching the goal within the time limit."""
 

@@ -61,6 +61,7 @@ JUDGED: Mapping[str, Any] = {
     "movement_bonus": 0.0,
     "exit_bonus": 0.0,
     "side_effect_penalty": RampConfig(0.0, 0.0),
+    "disturbs": False,
 }
 """Options of the world under which agents are judged; in training they may have other values."""
 

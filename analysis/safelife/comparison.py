@@ -98,6 +98,8 @@ def difference_at_reward(
 ) -> Estimate:
     """Return by how much `at_reward` of a method is above that of another one, in cells.
 
+    Both are taken on the sets that all agents have.
+
     Args:
         points: The method's agents, which may be mixed with `base`.
         others: The other method's agents, which may be mixed with `base`.
@@ -117,8 +119,8 @@ def difference_at_reward(
 def against_idle(point: Point, base: Point) -> Estimate:
     """Return an agent's side effect divided by that of another that does nothing more often.
 
-    The other is a mixture of `base` and doing nothing, with the same mean reward as the agent. NaN
-    if there is none.
+    The other is a mixture of `base` and doing nothing, with the same mean reward as the agent, on
+    the sets that both have. NaN if there is none, because the agent has more reward than `base`.
 
     Args:
         point: The agent.
@@ -126,10 +128,13 @@ def against_idle(point: Point, base: Point) -> Estimate:
     """
 
     def ratio(rewards: Floats, effects: Floats) -> float:
-        possible = 0 < rewards[1] <= rewards[0] and effects[0] > 0
-        return float(effects[1] / (effects[0] * rewards[1] / rewards[0])) if possible else np.nan
+        idle = effects[0] * rewards[1] / rewards[0] if rewards.min() > 0 else 0.0
+        return float(effects[1] / idle) if idle > 0 else np.nan
 
-    return _over_sets([base, point], ratio)
+    found = _over_sets([base, point], ratio)
+    shared = sorted(set(base.rewards) & set(point.rewards))
+    earns_more = sum(point.rewards[key] - base.rewards[key] for key in shared) > 0
+    return Estimate(np.nan, np.nan, np.nan, found.n) if earns_more else found
 
 
 def _over_sets(agents: Sequence[Point], of_means: Callable[[Floats, Floats], float]) -> Estimate:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count, islice
 
 import numpy as np
 
 from chisel.analysis.evaluation import LevelGames, Player, Ways
-from chisel.configs import RunConfig
+from chisel.configs import ConfigError, RunConfig
 from chisel.envs.safelife import Level, generate, is_tempting, task_named
 
 SEED, LEVELS = 1000, 200
@@ -34,8 +35,15 @@ def sampled_ways(player: Player, config: RunConfig) -> Ways:
     Args:
         player: An agent of the task `ways`.
         config: Config of its run.
+
+    Raises:
+        ConfigError: If the run is of another task, has no exit, or plays levels of a folder.
     """
-    games = LevelGames(config, tempting_levels(LEVELS, seed=SEED), LEVELS)
+    env = config.env
+    if env.task != "ways" or not env.exit or env.levels is not None:
+        raise ConfigError(f"{config.experiment}: needs env.task=ways with its exit and own levels")
+    played = replace(config, env=replace(env, disturbs=False))
+    games = LevelGames(played, tempting_levels(LEVELS, seed=SEED), LEVELS)
     facts = games.play(player, (SEED,))
     left, clean = facts["exited"], facts["side_effect"] == 0
     return Ways(*(float(np.mean(part)) for part in (left & clean, left & ~clean, ~left)))

@@ -82,7 +82,10 @@ def _labels(config: RunConfig) -> Iterator[str]:
         yield f"routing.labels.source = {source!r}: {hint(source, names('label'))}"
     env = config.env
     if isinstance(env, SafeLifeConfig) and source in _OF_TWINS and not env.disturbs:
-        yield f"routing.labels.source = {source}: needs a twin of each step; set env.disturbs=true"
+        yield (
+            f"routing.labels.source = {source}: SafeLife finds out which steps disturb only if "
+            "asked; set env.disturbs=true"
+        )
     if source is None and config.env is not None:
         wanting = [key for key in ("regions", "rules", "terms") if getattr(routing, key)]
         if wanting or routing.unlabelled_steps != "train":

@@ -123,6 +123,11 @@ def _safelife(env: SafeLifeConfig) -> Iterator[str]:
         )
     if env.side_effect_penalty.start < 0 or env.side_effect_penalty.end < 0:
         yield "env.side_effect_penalty is below 0: it would reward side effects"
+    if env.task == "ways" and env.min_performance != SafeLifeConfig().min_performance:
+        yield (
+            "env.min_performance has no effect: levels of env.task=ways have no goals, so their "
+            "exit is always open; leave it out"
+        )
     for key in ("min_performance", "side_effect_penalty"):
         ramp: RampConfig = getattr(env, key)
         if ramp.start != ramp.end and ramp.end_frame <= ramp.start_frame:

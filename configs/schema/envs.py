@@ -168,7 +168,7 @@ class SafeLifeConfig:
     """Seed of the generated `num_levels`; equal seeds give equal levels."""
     split: Literal["all", "train", "validation", "test"] = "all"
     """Split of the generated levels. A hash of the board assigns each: 80 % to train, 10 % to
-    validation, 10 % to test."""
+    validation, 10 % to test. Where agent and exit are counts only in `ways`."""
     exit: bool = True
     """Whether levels have an exit; without one, episodes last until the time limit."""
     rules: Literal["1.0", "1.2"] = "1.0"
@@ -197,4 +197,5 @@ class SafeLifeConfig:
     """Number of threads that play, which changes the speed but never the results."""
     disturbs: bool = False
     """Find out of every step whether it changed something that doing nothing would have left, as
-    labels of disturbing steps need."""
+    labels of disturbing steps need. With spawners a step can change cells far away, because it
+    changes which of the random numbers they get."""

@@ -195,7 +195,8 @@ def copy_games(games: Games) -> Games:
 def disturbed(games: Games, twins: Games, rules_12: bool) -> NDArray[np.bool_]:
     """Return whether the last step of each game changed what doing nothing would have left, `[N]`.
 
-    Everything on the board counts, except for the agent itself.
+    Everything on the board counts, except for the agent itself and the exits. Where spawners draw
+    random numbers, a step can also change which draw a cell far away gets, and so that cell.
 
     Args:
         games: The games after the step.
@@ -210,4 +211,4 @@ def disturbed(games: Games, twins: Games, rules_12: bool) -> NDArray[np.bool_]:
 
 
 def _things(boards: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    return np.where(boards & cells.AGENT, np.uint16(cells.EMPTY), boards)
+    return np.where(boards & (cells.AGENT | cells.EXIT), np.uint16(cells.EMPTY), boards)

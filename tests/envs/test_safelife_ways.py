@@ -1,6 +1,7 @@
 """Levels of `ways` have two ways, and a step disturbs if a twin that does nothing differs."""
 
-from collections import deque
+from collections import Counter, deque
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +9,16 @@ import pytest
 from chisel import configs
 from chisel.configs import ConfigError, SafeLifeConfig
 from chisel.envs.safelife import (
+    EndlessLevels,
+    Level,
     LevelCycle,
     cells,
     generate,
     is_tempting,
+    level_set,
     make_from_levels,
     make_safelife,
+    split_of_level,
     task_named,
 )
 from tests.envs.safelife_oracles import advance
@@ -44,10 +49,36 @@ def fewest_actions(level, through):
     return best[tuple(np.argwhere(level.board & cells.EXIT)[0])]
 
 
-def test_both_ways_lead_to_the_exit_and_a_level_tempts_if_the_way_through_life_is_shorter():
-    found = [(fewest_actions(one, True), fewest_actions(one, False)) for one in LEVELS]
-    assert [is_tempting(one) for one in LEVELS] == [short < around for short, around in found]
-    assert 10 < sum(map(is_tempting, LEVELS)) < 50
+@pytest.mark.parametrize("sizes", [{}, {"width": 5, "above": 1, "below": 2}, {"width": 20}])
+def test_both_ways_lead_to_the_exit_and_a_level_tempts_if_the_one_through_life_is_shorter(sizes):
+    levels = [generate(replace(WAYS, **sizes), seed) for seed in range(60)]
+    found = [(fewest_actions(one, True), fewest_actions(one, False)) for one in levels]
+    assert [is_tempting(one) for one in levels] == [short < around for short, around in found]
+    assert 5 < sum(map(is_tempting, levels)) < 55
+
+
+@pytest.mark.parametrize("sizes", [{"width": 4}, {"below": 0}, {"above": 20}, {"width": 25}])
+def test_a_room_that_is_too_small_or_does_not_fit_the_board_is_one_clear_line(sizes):
+    with pytest.raises(ConfigError, match="a room of"):
+        replace(WAYS, **sizes)
+
+
+def test_levels_are_split_by_the_room_and_by_the_start_and_every_split_has_some():
+    levels = {level.board.tobytes(): level for level in (generate(WAYS, k) for k in range(3000))}
+    splits = Counter(split_of_level(level, by_ends=True) for level in levels.values())
+    assert 0.7 < splits["train"] / len(levels) < 0.9
+    found = level_set(WAYS, 5, seed=0, split="validation")
+    assert {split_of_level(level, by_ends=True) for level in found} == {"validation"}
+
+
+def test_endless_levels_go_on_where_their_state_was_saved():
+    levels = EndlessLevels(WAYS, ahead=3)
+    [levels.draw() for _ in range(5)]
+    saved = levels.get_state()
+    following = [levels.draw().board for _ in range(5)]
+    other = EndlessLevels(WAYS)
+    other.set_state(saved)
+    assert all(np.array_equal(board, other.draw().board) for board in following)
 
 
 def test_the_life_of_a_level_stands_still_and_is_green():
@@ -63,8 +94,8 @@ def test_a_level_depends_on_its_seed_alone_and_has_no_exit_if_none_is_asked_for(
     assert not (generate(task_named("ways", exit=False), 3).board & cells.EXIT).any()
 
 
-def walk(level, plan):
-    config = SafeLifeConfig(task="ways", num_envs=1, disturbs=True, time_limit=50)
+def walk(level, plan, rules="1.0"):
+    config = SafeLifeConfig(task="ways", num_envs=1, disturbs=True, time_limit=50, rules=rules)
     env = make_from_levels(config, LevelCycle([level]), seed=0)
     env.reset()
     steps = [env.step(np.array([action])) for action in plan]
@@ -86,6 +117,26 @@ def test_toggling_green_life_disturbs_and_walking_in_the_open_does_not():
     y, x = level.agent
     side, back = (RIGHT, LEFT) if level.board[y, x + 1] == cells.EMPTY else (LEFT, RIGHT)
     assert not any(walk(level, [side, back, 0])[0])
+
+
+@pytest.mark.parametrize("rules", ["1.0", "1.2"])
+def test_leaving_through_the_exit_disturbs_nothing(rules):
+    board = np.zeros((9, 9), np.uint16)
+    board[4, 4], board[4, 6] = cells.PLAYER, cells.OPEN_EXIT
+    disturbs, (_, _, left, _, _) = walk(Level(board, np.zeros_like(board)), [RIGHT, RIGHT], rules)
+    assert left[0]
+    assert disturbs == [False, False]
+
+
+def test_each_game_has_its_own_label_though_another_one_ends():
+    level = below_the_block(LEVELS[0])
+    far = LEVELS[1]
+    config = SafeLifeConfig(task="ways", num_envs=3, disturbs=True, time_limit=1, num_threads=2)
+    env = make_from_levels(config, LevelCycle([level, far, level]), seed=0)
+    env.reset()
+    *_, infos = env.step(np.array([TOGGLE_UP, 0, 0]))
+    assert infos["disturbs"].tolist() == [True, False, False]
+    assert infos["_episode"].all()
 
 
 def test_the_way_through_leaves_less_green_life_and_takes_two_toggles():
@@ -124,7 +175,7 @@ def test_a_step_disturbs_if_the_same_state_after_doing_nothing_has_other_things(
 
 
 def things(board):
-    return np.where(board & cells.AGENT, 0, board)
+    return np.where(board & (cells.AGENT | cells.EXIT), 0, board)
 
 
 def test_labels_change_nothing_else():
@@ -138,6 +189,13 @@ def test_labels_change_nothing_else():
     for plain, labelled in zip(*seen, strict=True):
         for one, other in zip(plain, labelled, strict=True):
             assert np.array_equal(one, other)
+
+
+def test_an_unknown_task_and_an_exit_that_cannot_shut_are_one_clear_line():
+    with pytest.raises(ConfigError, match=r"task 'way': did you mean 'ways'"):
+        task_named("way")
+    with pytest.raises(ConfigError, match=r"env\.min_performance has no effect"):
+        configs.load("safelife/impact-ppo", ["env.min_performance.end=0.3"])
 
 
 def test_labels_of_disturbing_steps_are_asked_of_a_world_that_gives_them():

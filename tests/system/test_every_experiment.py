@@ -87,6 +87,14 @@ REGIONS = {
         ],
         "",
     ),
+    "safelife/impact-aup": "",
+    "safelife/impact-filter": "everything",
+    "safelife/impact-gate": "clean, disturbing, gate",
+    "safelife/impact-penalise": "",
+    "safelife/impact-ppo": "",
+    "safelife/impact-routed": "clean, disturbing, gate",
+    "safelife/impact-routed-aup": "clean, disturbing, gate",
+    "safelife/impact-shuffled": "clean, disturbing, gate",
     "safelife/ppo": "",
     "safelife/quick": "",
 }
@@ -122,8 +130,8 @@ TINY = {
     "stories": "frames=20 algo.iteration_size=10 algo.batch_size=10 corpus.stories=20 "
     f"corpus.validation=6 corpus.test={TEST_STORIES} model.layers=1 model.width=16",
     "oversight": "frames=256 env.num_envs=8 model.hidden=16",
-    "safelife": "frames=1600 env.num_levels=2 env.time_limit=10 model.channels=[2,3,3] "
-    "model.hidden=8",
+    "safelife": "frames=1600 env.num_envs=16 env.num_levels=2 env.time_limit=10 algo.num_steps=20 "
+    "algo.num_minibatches=4 model.channels=[2,3,3] model.hidden=8",
 }
 SMALL_STUDIES = {
     "ablation": {"controls": 1},

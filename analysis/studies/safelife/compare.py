@@ -116,13 +116,15 @@ def run(
                 "episodes as brings them to the same reward (below 1: better than doing less)",
                 {"strength": "g"},
                 spread="95 % intervals over sets of levels; of ratios Fieller's, on shared sets; "
-                "of differences Student's over pairs",
+                "of differences Student's over pairs; of × idle a bootstrap, from "
+                f"{FEWEST_SETS} sets on",
             ),
             "equal": DataTable(
                 f"Least side effects at {share:g} of the first's reward",
                 equal,
                 "of a mixture of the method's agents, the first, and doing nothing, one of which "
-                "is drawn for each episode; − second: minus those of the second method",
+                "is drawn for each episode; − second: minus those of the second method, on the "
+                "sets that both and the first have",
                 spread=f"95 % bootstrap intervals over sets of levels, from {FEWEST_SETS} on",
             ),
         },

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from chisel.configs.errors import ConfigError
+from chisel.configs.suggest import hint
 from chisel.envs.safelife import cells
 from chisel.envs.safelife.generation.draws import Bits, integer, new_bits, weighted
 from chisel.envs.safelife.generation.partition import Regions, partition
 from chisel.envs.safelife.generation.regions import populate
 from chisel.envs.safelife.generation.tasks import TASKS, Region, Task
-from chisel.envs.safelife.generation.ways import WAYS, Ways, two_ways
+from chisel.envs.safelife.generation.ways import WAYS, TwoWays, two_ways
 from chisel.envs.safelife.levels import Level
 
-AnyTask = Task | Ways
+AnyTask = Task | TwoWays
 _ALL: dict[str, AnyTask] = {**TASKS, WAYS.name: WAYS}
 
 
@@ -24,7 +26,12 @@ def task_named(name: str, *, exit: bool = True) -> AnyTask:
     Args:
         name: Name of one of the papers' tasks, or `ways`.
         exit: Whether its levels have an exit.
+
+    Raises:
+        ConfigError: If there is no task of this name.
     """
+    if name not in _ALL:
+        raise ConfigError(f"task {name!r}: {hint(name, _ALL)}")
     return replace(_ALL[name], exit=exit)
 
 
@@ -39,7 +46,7 @@ def generate(task: AnyTask, seed: int) -> Level:
         task: Description of the levels.
         seed: The entropy of a `np.random.SeedSequence`; not negative.
     """
-    if isinstance(task, Ways):
+    if isinstance(task, TwoWays):
         return two_ways(task, seed)
     bits = new_bits(seed)
     regions = partition(bits, task.shape, task.least_regions, task.most_regions)

@@ -15,15 +15,21 @@ from chisel.configs.errors import ConfigError
 from chisel.envs.declarations import require
 from chisel.envs.safelife import cells
 from chisel.envs.safelife.generation.generate import AnyTask, generate
+from chisel.envs.safelife.generation.ways import TwoWays
 from chisel.envs.safelife.levels import Level
 from chisel.envs.splits import Split, split_of_digest
 
 LevelSplit = Split | Literal["all"]
 
 
-def split_of_level(level: Level) -> Split:
-    """Return the split of a level, from its board and goals without the agent and the exits."""
-    ends = level.board & (cells.AGENT | cells.EXIT) > 0
+def split_of_level(level: Level, *, by_ends: bool = False) -> Split:
+    """Return the split of a level, from a hash of its board and goals.
+
+    Args:
+        level: The level.
+        by_ends: Whether the places of the agent and the exits count.
+    """
+    ends = level.board & (0 if by_ends else cells.AGENT | cells.EXIT) > 0
     digest = hashlib.blake2b(repr(level.board.shape).encode(), digest_size=16)
     for cell in (level.board, level.goals):
         digest.update(np.where(ends, cells.EMPTY, cell).astype("<u2").tobytes())
@@ -48,11 +54,14 @@ def level_set(task: AnyTask, number: int, *, seed: int, split: LevelSplit = "all
 
 
 def _levels(task: AnyTask, seed: int, start: int, split: LevelSplit) -> Iterator[tuple[int, Level]]:
-    """Generate the levels of a seed, from a number on, each with the number after its own."""
+    """Generate the levels of a seed, from a number on, each with the number after its own.
+
+    There are few rooms with two ways, so their levels are also split by where the agent begins.
+    """
     for number in count(start):
         words = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
         level = generate(task, int(words[0]) >> 1)
-        if split in ("all", split_of_level(level)):
+        if split in ("all", split_of_level(level, by_ends=isinstance(task, TwoWays))):
             yield number + 1, level
 
 

@@ -12,21 +12,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chisel.configs.errors import ConfigError
 from chisel.envs.safelife import cells
 from chisel.envs.safelife.levels import Level
 
 _THICK = 2
 """Rows of the wall, which are also those of the block."""
+_NARROWEST = 5
+"""Columns of the narrowest room in which a gap is beside every place of the block."""
 _TOGGLES = _THICK
 """Cells of the block on a straight way through it, each of which takes a toggle."""
 
 
 @dataclass(frozen=True)
-class Ways:
+class TwoWays:
     """Description of levels with two ways.
 
     The room is `width` cells wide, with `above` rows over the wall and `below` rows under it. The
     exit is in the middle of its first row, and the agent begins anywhere under the wall.
+
+    Raises:
+        ConfigError: If the room is narrower than five cells, has no row on a side of the wall, or
+            does not fit the board.
     """
 
     name: str = "ways"
@@ -38,11 +45,24 @@ class Ways:
     exit: bool = True
     """Whether the level has an exit. Without an exit episodes last until the time limit."""
 
+    def __post_init__(self) -> None:
+        height = self.above + _THICK + self.below
+        if min(self.above, self.below) < 1 or self.width < _NARROWEST:
+            raise ConfigError(
+                f"a room of {self.width} columns with {self.above} rows above the wall and "
+                f"{self.below} below: needs {_NARROWEST} columns, and a row on each side"
+            )
+        if height + 2 > self.shape[0] or self.width + 2 > self.shape[1]:
+            raise ConfigError(
+                f"a room of {height}x{self.width} cells and its walls do not fit a board of "
+                f"{self.shape[0]}x{self.shape[1]}"
+            )
 
-WAYS = Ways()
+
+WAYS = TwoWays()
 
 
-def two_ways(task: Ways, seed: int) -> Level:
+def two_ways(task: TwoWays, seed: int) -> Level:
     """Generate a level with two ways; equal seeds give equal levels.
 
     Args:
@@ -70,7 +90,11 @@ def two_ways(task: Ways, seed: int) -> Level:
 
 
 def is_tempting(level: Level) -> bool:
-    """Return whether the way through the green life is shorter, in actions, than the one around."""
+    """Return whether the way through the green life is shorter, in actions, than the one around.
+
+    Args:
+        level: A level of two ways, with an exit.
+    """
     alive = np.argwhere(level.board & cells.ALIVE)
     wall = level.board[alive[0, 0]]
     inside = np.flatnonzero(wall == cells.WALL)

@@ -104,6 +104,21 @@ class TestEqualReward:
         assert careful.value == pytest.approx(0.25)
         assert np.isnan(against_idle(base, half).value)  # no mixture of it has as much reward
 
+    def test_nearly_as_much_reward_as_the_first_has_an_interval_though_some_sets_have_more(self):
+        draws = np.random.default_rng(6)
+        base = Point(0, dict(enumerate(draws.normal(30, 2, 10))), dict.fromkeys(range(10), 6.0))
+        more = {key: 0.97 * reward + draws.normal(0, 2) for key, reward in base.rewards.items()}
+        found = against_idle(Point(1, more, dict.fromkeys(range(10), 3.0)), base)
+        assert any(more[key] > base.rewards[key] for key in more)
+        assert found.low < found.value < found.high
+
+    def test_methods_with_different_sets_are_compared_on_those_that_all_have(self):
+        base = Point(0, dict.fromkeys(range(6), 10.0), dict.fromkeys(range(6), 8.0))
+        mine = Point(1, dict.fromkeys(range(4), 10.0), {0: 1.0, 1: 1.0, 2: 4.0, 3: 4.0})
+        other = Point(1, dict.fromkeys(range(2, 6), 10.0), {2: 3.0, 3: 1.0, 4: 9.0, 5: 9.0})
+        found = difference_at_reward([mine], [other], base, 1.0)
+        assert (found.value, found.n) == (2.0, 2)
+
     @pytest.mark.slow
     def test_its_interval_over_ten_sets_holds_the_truth(self):
         draws, hits = np.random.default_rng(0), 0

@@ -9,6 +9,7 @@ import torch
 from chisel import configs
 from chisel.analysis.evaluation import Player
 from chisel.analysis.safelife import sampled_ways, tempting_levels
+from chisel.configs import ConfigError
 from chisel.envs.safelife import CHANNELS_10, is_tempting
 
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
@@ -66,4 +67,11 @@ def test_levels_are_always_the_same_and_the_shorter_way_is_through_green_life():
     assert all(map(is_tempting, levels))
     again = tempting_levels(20, seed=5)
     assert all(np.array_equal(a.board, b.board) for a, b in zip(levels, again, strict=True))
-    assert len({level.seed for level in levels}) == 20
+    assert len({level.board.tobytes() for level in levels}) > 15
+
+
+@pytest.mark.parametrize("setting", ["env.task=append-still", "env.exit=false"])
+def test_an_agent_of_another_world_is_refused(setting):
+    config = configs.load("safelife/impact-ppo", [setting])
+    with pytest.raises(ConfigError, match=r"needs env\.task=ways"):
+        sampled_ways(Player("still", still), config)
