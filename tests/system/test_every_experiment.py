@@ -83,7 +83,6 @@ REGIONS = {
             "safelife/aup-projection",
             "safelife/aup-quick",
             "safelife/aup-shuffled",
-            "safelife/naive",
         ],
         "",
     ),
@@ -95,6 +94,7 @@ REGIONS = {
     "safelife/impact-routed": "clean, disturbing, gate",
     "safelife/impact-routed-aup": "clean, disturbing, gate",
     "safelife/impact-shuffled": "clean, disturbing, gate",
+    "safelife/naive": "",
     "safelife/ppo": "",
     "safelife/quick": "",
 }
@@ -344,7 +344,7 @@ def refused_in_reports(run):
     refused = {}
     if not run.regions:
         refused |= dict.fromkeys(["ablation", "localization"], NO_REGIONS)
-    if run.experiment == "maze/filtered":
+    if run.experiment in ("maze/filtered", "gridworld/impact-filter", "safelife/impact-filter"):
         refused["localization"] = NO_OWN_REGIONS
     if run.config.env is None:
         refused |= dict.fromkeys(["integrated-gradients", "localization", "probes"], NO_POLICY)

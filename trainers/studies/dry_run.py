@@ -24,7 +24,7 @@ from chisel.configs import (
 )
 from chisel.models import Agent
 from chisel.trainers.onpolicy.module import OnPolicy
-from chisel.trainers.routed.labels import UNKNOWN, Facts, Label
+from chisel.trainers.routed.labels import UNKNOWN, Facts
 from chisel.trainers.routed.routes import Routes
 from chisel.trainers.runs import assembly
 from chisel.trainers.studies.runs import config_of
@@ -245,4 +245,4 @@ def label_as_overseen(routes: Routes) -> None:
         seen = {"overseen": np.ones_like(facts["overseen"])} if "overseen" in facts else {}
         return label.read(facts | seen)
 
-    routes.labels.label = Label(label.names, read)
+    routes.labels.label = dataclasses.replace(label, read=read)

@@ -102,19 +102,26 @@ def test_labelled_examples_are_compared_with_the_values_of_their_own_part():
         assert torch.equal(columns["labelled"]["labels"], batch.kinds)
 
 
+FREE = {"rules": {}, "regions": {"half": [{"module": "embedder.gate_net"}]}}
+"""A region without rules, so that labels may have any names."""
+
+
 def test_true_labels_are_those_of_episodes_that_are_all_overseen():
     labels = LabelsConfig(source="overseen-goal")
-    changed = {
-        "rules": {},
-        "labels": labels,
-        "regions": {"half": [{"module": "embedder.gate_net"}]},
-    }
-    routes = make_routes(**changed)
+    routes = make_routes(labels=labels, **FREE)
     facts = {"outcome": np.array([0, 1, 2]), "overseen": np.array([True, False, False])}
     assert routes.labels.label(facts).tolist() == [-1, -1, -1]
     label_as_overseen(routes)
     assert routes.labels.label(facts).tolist() == [-1, 0, 1]
     assert routes.labels.label.names == ("diamond", "ghost")
+
+
+def test_labels_of_single_steps_stay_labels_of_steps():
+    routes = make_routes(labels=LabelsConfig(source="disturbing-step"), **FREE)
+    label_as_overseen(routes)
+    assert routes.labels.label.of == "step"
+    facts = {"disturbs": np.array([True, False])}
+    assert routes.labels.label(facts).tolist() == [1, 0]
 
 
 def make_routes(**changes):
