@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from chisel.configs.errors import ConfigError
-from chisel.configs.suggest import hint
+from chisel.configs import ConfigError, hint
 from chisel.envs.safelife import cells
 from chisel.envs.safelife.generation.draws import Bits, integer, new_bits, weighted
 from chisel.envs.safelife.generation.partition import Regions, partition
