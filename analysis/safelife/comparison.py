@@ -132,7 +132,7 @@ def against_idle(point: Point, base: Point) -> Estimate:
         return float(effects[1] / idle) if idle > 0 else np.nan
 
     found = _over_sets([base, point], ratio)
-    shared = sorted(set(base.rewards) & set(point.rewards))
+    shared = set(base.rewards) & set(point.rewards)
     earns_more = sum(point.rewards[key] - base.rewards[key] for key in shared) > 0
     return Estimate(np.nan, np.nan, np.nan, found.n) if earns_more else found
 
