@@ -56,6 +56,11 @@ TRAININGS = {
     "ppo-safelife-cnn": (
         f"safelife/quick {CPU} frames=640 env.levels={_TRACES} env.time_limit=20 model.hidden=16"
     ),
+    "ppo-safelife-experts": (
+        f"safelife/impact-routed {CPU} frames=1280 env.num_envs=8 env.time_limit=20 "
+        "algo.num_steps=32 algo.num_minibatches=2 algo.update_epochs=2 model.channels=[2,3,3] "
+        "model.hidden=8"
+    ),
     "deep-aup-safelife": (
         f"safelife/aup {CPU} frames=1600 env.time_limit=10 model.channels=[2,3,3] model.hidden=8 "
         "algo.aux.frames=320 algo.aux.epochs=1 algo.aux.steps=320 algo.aux.replay=640 "
