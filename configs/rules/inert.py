@@ -47,8 +47,6 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "routing.alone_coef",
             "routing.values",
             "routing.freeze",
-            "routing.start",
-            "routing.ramp",
             "routing.unprotected",
         ),
     ),
@@ -69,8 +67,8 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "routing.labels.shuffled",
         ),
     ),
-    "routes": (
-        ": nothing is routed; set routing.rules, or leave it out",
+    "routes or penalties": (
+        ": nothing is routed or penalised; set routing.rules or routing.penalties, or leave it out",
         ("routing.start", "routing.ramp"),
     ),
     "weight 0": (
@@ -137,7 +135,9 @@ def inert_problems(config: RunConfig) -> Iterator[str]:
     if config.env is not None:
         has["regions"] = bool(routing.regions)
         has["labels"] = routing.labels.source is not None
-        has["routes"] = bool(routing.rules or routing.unlabelled or routing.terms)
+        has["routes or penalties"] = any(
+            (routing.rules, routing.unlabelled, routing.terms, routing.penalties)
+        )
         has["weight 0"] = 0 in weights
         yield from _never_known(config)
     yield from _too_late(config)

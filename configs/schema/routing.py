@@ -51,15 +51,15 @@ class RoutingConfig:
     baseline), or drop only those whose episode has ended (`drop-ended`)."""
     penalties: dict[str, float] = field(default_factory=dict)
     """Amount by label that is subtracted from the reward of each step known to have that label: a
-    baseline."""
+    baseline. It grows from 0 with the rules (`start`, `ramp`)."""
     values: Literal["whole", "routed"] = "whole"
     """Values that serve as baseline of labelled episodes: those of the `whole` network, or, from
     `start` on, those without the regions that the label is kept out of (`routed`)."""
     start: int = 0
-    """Environment steps before which nothing is routed."""
+    """Environment steps before which nothing is routed or penalised."""
     ramp: int = 0
     """Environment steps after `start` over which weights change linearly from 1 to those of the
-    rules."""
+    rules, and penalties grow to their full amount."""
     freeze: bool = True
     """Keep elements of a region unchanged in steps in which they get no gradient, also against
     momentum and weight decay."""

@@ -145,7 +145,8 @@ class Routes:
         labels = self.labels.column(*dones.shape).to(dones.device)
         columns["labels"] = labels
         for name, penalty in self.options.penalties.items():
-            columns["rewards"] -= penalty * (labels == self.labels.names.index(name))
+            charged = labels == self.labels.names.index(name)
+            columns["rewards"] -= self.router.strength * penalty * charged
         if self._uses_routed_values:
             for obs, values, known in zip(columns["obs"], columns["values"], labels, strict=True):
                 self._drop.use(self._outside(known, self._dropped))

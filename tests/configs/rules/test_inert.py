@@ -15,8 +15,8 @@ ROUTED = "maze/routed-dropping"
     [
         (NOTHING, "routing.l1=0.1", "no regions; set routing.regions"),
         (NOTHING, "routing.freeze=false", "no regions"),
-        (NOTHING, "routing.start=5", "no regions"),
-        (NOTHING, "routing.ramp=5", "no regions"),
+        (NOTHING, "routing.start=5", "nothing is routed or penalised"),
+        (NOTHING, "routing.ramp=5", "nothing is routed or penalised"),
         (NOTHING, "routing.gate_coef=0.3", "no labels; set routing.labels.source"),
         (NOTHING, "routing.values=routed", "no regions"),
         (NOTHING, "routing.alone_coef=0.5", "no regions"),
@@ -29,7 +29,7 @@ ROUTED = "maze/routed-dropping"
         (NOTHING, "routing.labels.recall={cheese: 0.5}", "no labels"),
         (UNROUTED, "routing.alone_coef=0.5", "no rule keeps a label out of a region (weight 0)"),
         (UNROUTED, "routing.values=routed", "no rule keeps a label out"),
-        (UNROUTED, "routing.start=5", "nothing is routed; set routing.rules"),
+        (UNROUTED, "routing.start=5", "nothing is routed or penalised; set routing.rules"),
         (UNROUTED, "routing.ramp=5", "nothing is routed"),
         (UNROUTED, "routing.unprotected=[chese]", "no region 'chese'; did you mean 'cheese'?"),
         (
@@ -59,6 +59,7 @@ def test_what_has_no_effect_is_one_line_that_says_why(experiment, setting, says)
         (ROUTED, ["routing.alone_coef=0.5", "routing.values=routed", "routing.ramp=1000"]),
         (ROUTED, ["routing.freeze=false", "routing.l1=0.1"]),
         (UNROUTED, ["routing.gate_coef=0.3", "routing.labels.share=1"]),
+        ("gridworld/impact-penalise", ["routing.start=4096", "routing.ramp=1000"]),
     ],
 )
 def test_what_has_an_effect_is_taken(experiment, settings):

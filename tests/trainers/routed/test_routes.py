@@ -59,6 +59,17 @@ def test_before_its_start_nothing_is_routed():
     assert same(weights(one), weights(two))
 
 
+@pytest.mark.parametrize(("steps", "price"), [(100, 0.0), (150, 0.5), (200, 1.0), (300, 2.0)])
+def test_the_price_of_a_label_grows_over_the_ramp_and_is_paid_in_its_known_steps(steps, price):
+    priced = dataclasses.replace(PLAIN, penalties={"corner": 2.0}, start=100, ramp=200)
+    module = make_ppo(routing=priced)
+    module.routes.begin(steps)
+    module.routes.labels.column = lambda *shape: torch.tensor([[0, 1], [-1, 1]])
+    columns = {"dones": torch.zeros(2, 2), "rewards": torch.tensor([[1.0, 2.0], [3.0, 4.0]])}
+    module.routes.finish(columns, module)
+    assert columns["rewards"].tolist() == [[1.0, 2.0 - price], [3.0, 4.0 - price]]
+
+
 def test_dropping_unlabelled_steps_leaves_them_out_of_the_loss():
     drop = dataclasses.replace(PLAIN, unlabelled_steps="drop", rules={})
     module = make_ppo(routing=dataclasses.replace(drop, labels=labels_of(share=0.0)), ent_coef=0.1)
