@@ -1,4 +1,4 @@
-"""Steer language models in the lab by a pair of prompts, beside random vectors of equal norm."""
+"""Steer language models in the lab by a pair of prompts, and ablate regions, beside controls."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chisel import routing
+from chisel.analysis.ablation import require_regions
 from chisel.analysis.interventions import intervene, record
 from chisel.analysis.language import (
     Gauge,
@@ -91,6 +93,7 @@ class Speaker:
                 "prompts": list(example.prompts[:PROMPTS]),
                 "wanted": list(example.wanted),
                 "unwanted": list(example.unwanted),
+                "regions": list(self.opened.regions),
             },
         }
 
@@ -108,7 +111,12 @@ class Speaker:
         return frame("norms", self.norms(asked), id=asked.id)
 
     def goes_on(self, asked: Continue) -> str:
-        """Return the model's continuation of a prompt: unsteered, steered, or steered at random."""
+        """Return the model's continuation of a prompt, after ablating a region and steering.
+
+        Raises:
+            ConfigError: If a number is out of range, the prompts cannot be aligned, or there is no
+                such region, or no units to ablate instead.
+        """
         if not 1 <= asked.tokens <= MOST_TOKENS:
             raise ConfigError(f"{asked.tokens} tokens: 1 to {MOST_TOKENS} are possible")
         edits = {}
@@ -118,7 +126,9 @@ class Speaker:
                 (vector,) = self._random(vector, 1, asked.seed)
             site = site_table(self.lm.model).site(_name(asked.layer))
             edits[site] = add_at_tokens(vector, asked.strength)
-        with intervene(self.lm.model, edits):
+        regions = self._ablated(asked)
+        ablated = routing.ablate(self.lm.model, regions, dict.fromkeys(regions, "zero"))
+        with ablated, intervene(self.lm.model, edits):
             (found,) = generate(
                 self.lm,
                 self.lm.tokens([asked.prompt]),
@@ -188,6 +198,21 @@ class Speaker:
             "mlp": found.added[:, 1, 0].float().numpy(),
             "vector": np.array([float(one[1:].norm(dim=1).mean()) for one in vectors], np.float32),
         }
+
+    def _ablated(self, asked: Continue) -> dict[str, routing.Region]:
+        """Return the region that is ablated, or random units in its place, by its name."""
+        regions, name = self.opened.regions, asked.region
+        if not name:
+            return {}
+        require_regions([name], regions)
+        if not asked.control:
+            return {name: regions[name]}
+        generator = torch.Generator().manual_seed(asked.seed)
+        try:
+            drawn = routing.random_like(regions, name, self.lm.model, generator)
+        except routing.RoutingError as error:
+            raise ConfigError(str(error)) from None
+        return {drawn.name: drawn}
 
     def _vector(self, pair: Pair, layer: int) -> Tensor:
         """Return the pair's difference before a block, `[tokens, units]`."""

@@ -127,7 +127,11 @@ class Continue:
     vector: Literal["none", "pair", "random"]
     """Vector that is added; `random` is a random vector of equal norm at each token."""
     seed: int = 0
-    """Seed of the random vectors."""
+    """Seed of random vectors and units."""
+    region: str = ""
+    """Region that is ablated; empty ablates nothing."""
+    control: bool = False
+    """Ablate as many random units instead of the region's own."""
 
 
 @dataclass(frozen=True)

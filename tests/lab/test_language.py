@@ -68,6 +68,30 @@ def test_texts_are_those_of_generate(talker, folder, tmp_path):
     assert drawn[0] == drawn[1]
 
 
+@pytest.fixture(scope="module")
+def routed():
+    return Answerer(Shelf([ROOT / "agents/language-routed/seed-0", ROOT / "agents" / PLAIN]))
+
+
+def go_on(talker, **more):
+    asked = {"kind": "continue", "pair": PAIR, "layer": 1, "strength": 1.0, "tokens": 30}
+    asked |= {"vector": "none", "prompt": "long ago", "agent": "language-routed/seed-0"}
+    return answers(talker, id=1, **asked, **more)[0][0]
+
+
+def test_a_text_without_a_region_is_that_of_generate_and_random_units_are_others(routed):
+    path = str(ROOT / "agents/language-routed/seed-0")
+    without = go_on(routed, region="forget")["text"]
+    assert without == continue_text(path, "long ago", tokens=30, ablate="forget").text
+    assert without != go_on(routed)["text"]
+    drawn = [go_on(routed, region="forget", control=True, seed=seed)["text"] for seed in (0, 0)]
+    assert drawn[0] == drawn[1] != without
+    with pytest.raises(ConfigError, match="no such region; did you mean 'forget'"):
+        go_on(routed, region="forgt")
+    facts = answers(routed, id=1, kind="open", agent="language-routed/seed-0")[0][0]
+    assert facts["language"]["regions"] == ["forget", "retain"]
+
+
 def test_a_layer_is_tried_as_by_hand(talker, folder):
     """Log-odds of the words after each prompt, from the logits themselves."""
     lm = load_language_model(folder)

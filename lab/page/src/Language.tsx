@@ -25,11 +25,26 @@ interface Norms {
   readonly vector: Float32Array;
 }
 
-const NETWORKS = [
-  ["none", "As it is"],
-  ["pair", "Steered"],
-  ["random", "Random vector of equal norm"],
-] as const;
+interface Network {
+  readonly name: string;
+  /** What is asked of the network besides the prompt. */
+  readonly asked: object;
+}
+
+const WHOLE: Network = { name: "As it is", asked: { vector: "none" } };
+const STEERED: readonly Network[] = [
+  { name: "Steered", asked: { vector: "pair" } },
+  { name: "Random vector of equal norm", asked: { vector: "random" } },
+];
+
+/** The network without a region, and its control. */
+function ablated(region: string): readonly Network[] {
+  return [
+    { name: `Without ${region}`, asked: { vector: "none", region } },
+    { name: "Without as many random units", asked: { vector: "none", region, control: true } },
+  ];
+}
+
 const CONTROLS = 4;
 const STRENGTHS = "1, 3, 5, 10";
 
@@ -42,7 +57,11 @@ class Bench {
   readonly strength = signal(5);
   readonly tokens = signal(30);
   readonly seed = signal(0);
-  readonly texts = signal<Readonly<Record<string, string>>>({});
+  /** Region without which the text is also written; empty is none. */
+  readonly region: Signal<string>;
+  /** Networks that write, or wrote, the texts. */
+  readonly networks = signal<readonly Network[]>([]);
+  readonly texts = signal<readonly string[]>([]);
   readonly rows = signal<readonly Row[]>([]);
   /** Strengths that the rows are about. */
   readonly tried = signal<readonly number[]>([]);
@@ -57,6 +76,7 @@ class Bench {
   ) {
     [this.plus, this.minus, this.prompt] = [signal(told.plus), signal(told.minus), signal(told.prompt)];
     this.layer = signal(Math.floor(told.layers / 5));
+    this.region = signal(told.regions[0] ?? "");
   }
 
   private asked(kind: string, more: object): Promise<Answer | null> {
@@ -74,12 +94,16 @@ class Bench {
 
   goOn(): Promise<void> {
     return this.during("texts", async () => {
-      this.texts.value = {};
+      const region = this.region.value;
+      batch(() => {
+        this.networks.value = [WHOLE, ...(region ? ablated(region) : []), ...STEERED];
+        this.texts.value = [];
+      });
       const more = { prompt: this.prompt.value, layer: this.layer.value, strength: this.strength.value, tokens: this.tokens.value };
-      for (const [vector] of NETWORKS) {
-        const answer = await this.asked("continue", { ...more, vector, seed: this.seed.value });
+      for (const { asked } of this.networks.value) {
+        const answer = await this.asked("continue", { ...more, ...asked, seed: this.seed.value });
         if (!answer) return;
-        this.texts.value = { ...this.texts.value, [vector]: answer.head["text"] as string };
+        this.texts.value = [...this.texts.value, answer.head["text"] as string];
       }
     });
   }
@@ -170,6 +194,20 @@ function Amount({ name, value, low, high, step = 1 }: { name: string; value: Sig
   );
 }
 
+function Region({ value, regions }: { value: Signal<string>; regions: readonly string[] }) {
+  return (
+    <label>
+      Ablate region
+      <select value={value.value} onChange={(e) => (value.value = e.currentTarget.value)}>
+        <option value="">none</option>
+        {regions.map((one) => (
+          <option key={one}>{one}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 function Texts({ bench, told }: { bench: Bench; told: Told }) {
   const busy = bench.busy.value === "texts";
   return (
@@ -192,6 +230,7 @@ function Texts({ bench, told }: { bench: Bench; told: Told }) {
           <Amount name="Strength" value={bench.strength} low={-100} high={100} step={0.5} />
           <Amount name="Tokens" value={bench.tokens} low={1} high={200} />
           <Amount name="Seed" value={bench.seed} low={0} high={2147483647} />
+          {told.regions.length > 0 && <Region value={bench.region} regions={told.regions} />}
           <button type="submit" disabled={bench.busy.value !== ""}>
             {busy ? "Writing…" : "Go on"}
           </button>
@@ -202,12 +241,12 @@ function Texts({ bench, told }: { bench: Bench; told: Told }) {
         position 0. The likeliest token is taken each time.
       </p>
       <div class="texts" aria-live="polite" aria-busy={busy}>
-        {NETWORKS.filter(([vector]) => busy || bench.texts.value[vector] !== undefined).map(([vector, name]) => (
-          <div key={vector}>
+        {bench.networks.value.slice(0, busy ? undefined : bench.texts.value.length).map(({ name }, n) => (
+          <div key={name}>
             <h3>{name}</h3>
             <p class="text">
-              <span class="quiet">{bench.texts.value[vector] === undefined ? "" : bench.prompt.value}</span>
-              {bench.texts.value[vector] ?? ""}
+              <span class="quiet">{bench.texts.value[n] === undefined ? "" : bench.prompt.value}</span>
+              {bench.texts.value[n] ?? ""}
             </p>
           </div>
         ))}

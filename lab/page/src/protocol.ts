@@ -76,7 +76,7 @@ export interface Agent {
   readonly sites: readonly Site[];
   readonly regions: readonly { readonly name: string; readonly units: number }[];
   readonly vectors: readonly string[];
-  /** Facts about a language model: its blocks and units, and the first inputs. */
+  /** Facts about a language model: its blocks and units, the first inputs, and its regions. */
   readonly language?: {
     readonly layers: number;
     readonly width: number;
@@ -86,6 +86,7 @@ export interface Agent {
     readonly prompts: readonly string[];
     readonly wanted: readonly string[];
     readonly unwanted: readonly string[];
+    readonly regions: readonly string[];
   };
 }
 

@@ -15,7 +15,7 @@ from tests.models.language import tiny
 ROOT = Path(__file__).parents[3]
 AGENTS = [f"agents/{name}/seed-0" for name in ("maze-quick", "maze-pixels-small")]
 AGENTS.append("agents/maze-routed-dropping/seed-10")
-STORIES = "agents/language-stories/seed-0"
+STORIES = ("agents/language-stories/seed-0", "agents/language-routed/seed-0")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = [
     "--headless",
@@ -83,7 +83,7 @@ def lab(chromium, tmp_path_factory):
     """A lab with agents, one of them charged for impact, and language models, one named `gpt2`."""
     folder = tmp_path_factory.mktemp("lab")
     charged = charged_run(folder, "gridworld/aup-ppo")
-    found = Lab(*AGENTS, STORIES, str(charged), str(tiny.folder(folder / "gpt2", "gpt2")))
+    found = Lab(*AGENTS, *STORIES, str(charged), str(tiny.folder(folder / "gpt2", "gpt2")))
     yield found
     found.end()
 

@@ -47,3 +47,20 @@ def test_a_network_that_learnt_stories_is_steered_with_words_that_it_knows(page)
     page.get_by_role("button", name="Go on").wait_for()
     assert page.locator(".banner").count() == 0
     assert page.locator(".text").count() == 3
+
+
+def test_a_routed_network_also_writes_without_its_region_and_without_random_units(page):
+    choose(page, "language-routed/seed-0")
+    page.locator(".chart").wait_for(timeout=60_000)
+    page.get_by_role("combobox", name="Ablate region").select_option("forget")
+    page.get_by_role("spinbutton", name="Tokens").fill("5")
+    button(page, "Go on").click()
+    page.get_by_role("heading", name="Without forget").wait_for()
+    page.get_by_role("button", name="Go on").wait_for()
+    assert page.get_by_role("heading", name="Without as many random units").count() == 1
+    assert page.locator(".text").count() == 5
+    page.get_by_role("combobox", name="Ablate region").select_option("none")
+    button(page, "Go on").click()
+    page.get_by_role("button", name="Writing…").wait_for(state="detached")
+    assert page.locator(".text").count() == 3
+    require_no_serious_faults(page)
