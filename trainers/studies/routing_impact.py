@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -109,8 +110,8 @@ def _measure(folder: Path) -> Mapping[str, Ways]:
 def _ways(agent: Agent, config: RunConfig) -> Ways:
     if isinstance(config.env, SafeLifeConfig):
         return sampled_ways(Player("agent", agent.policy), config)
-    env = envs.make(config.env, seed=0, num_envs=1)
-    return ways_of(agent.policy, cast(GridworldVectorEnv, env))
+    with closing(envs.make(config.env, seed=0, num_envs=1)) as env:
+        return ways_of(agent.policy, cast(GridworldVectorEnv, env))
 
 
 def _row(agent: str, runs: pd.DataFrame) -> dict[str, Any]:
