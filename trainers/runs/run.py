@@ -203,9 +203,9 @@ def _note(text: str) -> None:
 def _keep_freed_memory() -> None:
     """Let this process keep the memory of freed tensors for new ones.
 
-    By default glibc returns large blocks to the system, and gets them back in every minibatch. In
-    SafeLife that took a tenth of the CPU time. Settings of the user (`MALLOC_…`) and other C
-    libraries are left alone.
+    By default glibc returns large blocks to the system, and gets them back in every minibatch,
+    which took a tenth of the CPU time of `safelife/impact-ppo`. Settings of the user (`MALLOC_…`)
+    and other C libraries are left alone.
     """
     if platform.libc_ver()[0] != "glibc" or any(one.startswith("MALLOC_") for one in os.environ):
         return
