@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ from chisel.analysis.evaluation.evaluator import (
 )
 from chisel.analysis.evaluation.playing import Facts, play
 from chisel.analysis.results import require_spaces
-from chisel.configs import RampConfig, RunConfig, SafeLifeConfig
+from chisel.configs import ConfigError, RampConfig, RunConfig, SafeLifeConfig
 from chisel.envs.safelife import (
     GREEN_LIFE,
     Level,
@@ -123,12 +123,22 @@ def held_out_levels(config: RunConfig, trained: Sequence[SafeLifeConfig]) -> lis
     Args:
         config: Config with the task and the number of levels.
         trained: Configs whose sets of training levels are left out.
+
+    Raises:
+        ConfigError: If so many levels that nobody trained on are not found.
     """
     known = {_key(level) for env in trained for level in training_levels(env)}
     options = config.eval
     asked = replace(config.env, level_seed=options.seed, split=options.split)
-    found = _generated(asked, options.levels + len(known))
-    return [level for level in found if _key(level) not in known][: options.levels]
+    for times in (1, 8):  # a task with few boards draws those of training again and again
+        number = times * (options.levels + len(known))
+        found = [level for level in _generated(asked, number) if _key(level) not in known]
+        if len(found) >= options.levels:
+            return found[: options.levels]
+    raise ConfigError(
+        f"eval.levels = {options.levels}: of {number} levels only {len(found)} were not trained "
+        "on; set it lower, or train on fewer levels (env.num_levels)"
+    )
 
 
 def _generated(env: SafeLifeConfig, number: int) -> list[Level]:
@@ -154,7 +164,8 @@ class LevelGames:
         """Let a player play; all players get the same levels and the same draws of spawners.
 
         Returns:
-            The world's facts about each episode `[E]`; `level`, the number of the level;
+            The world's facts about each episode `[E]`; `level`, the number of the level, or of the
+            first one that is equal;
             `side_effect` and `side_effect_fraction` on green life; and for each type of cell that
             was met, such as `spawner-yellow`, the side effect on it (`effect_spawner-yellow`) and
             the mean number of its cells without the agent's actions (`inaction_spawner-yellow`).
@@ -189,7 +200,14 @@ class LevelGames:
                 whole_batches=player.whole_batches,
                 greedy=player.greedy,
             )
-        return facts | {"level": numbers[facts.pop("env")]}
+        return facts | {"level": self._first_equal[numbers[facts.pop("env")]]}
+
+    @cached_property
+    def _first_equal(self) -> NDArray[np.int64]:
+        """The number of the first level that equals each."""
+        first: dict[tuple[bytes, bytes], int] = {}
+        numbers = [first.setdefault(_key(one), n) for n, one in enumerate(self.levels)]
+        return np.array(numbers, np.int64)
 
     def _effects(
         self, starts: NDArray[Any], finals: NDArray[Any], steps: NDArray[Any]

@@ -1,11 +1,12 @@
-"""Measure how well a routed language model forgets, by losses above the exact entropy.
+"""Measure how well a routed language model forgets, by losses above those of the grammar itself.
 
 R = (L − L_control) / (L_all − L_control) on stories of the topic to forget. L is the loss of the
 model, L_control that of a model that learnt everything, and L_all that of a model that learnt from
 no story of the topic. R = 0 forgets nothing, R = 1 is as if the topic had never been learnt, and
 more than `DAMAGE` is damage. All losses are measured after a bias of the logits is fitted to other
 stories of the same kind. So a model that merely uses the topic's words less often counts as having
-forgotten nothing (arXiv 2512.05648).
+forgotten nothing (arXiv 2512.05648). The grammar's exact probabilities get such a bias, too. It
+tells them which topic to expect, so that their loss on the topic is below the entropy.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from chisel.analysis.results import (
     plain_axes,
 )
 from chisel.configs import StoriesConfig
-from chisel.corpora.stories import Stories, story_generator, surprisals, tale
+from chisel.corpora.stories import Stories, next_words, story_generator, tale
 
 KINDS = ("forget", "retain")
 DAMAGE = 1.1
@@ -50,8 +51,6 @@ class _Half:
     """Tokens of all stories that are predicted `[M]`."""
     predicted: Tensor
     """Whether the next token is one of them, bool `[N, T - 1]`."""
-    entropy: float
-    """Mean of the grammar's own −log p of these tokens, nats."""
 
     def logits(self, predict: Predict) -> Tensor:
         """Return the logits of the predicted tokens `[M, V]`."""
@@ -86,6 +85,10 @@ class StoryReader:
             )
             for kind in KINDS
         }
+        self._least = self._calibrated(self._exactly)
+
+    def _exactly(self, tokens: Tensor) -> Tensor:
+        return torch.from_numpy(next_words(self.grammar, tokens.numpy())).log()
 
     def _drawn(self, topics: list[int], count: int, generator: np.random.Generator) -> Stories:
         sizes = [len(latent.values) for latent in self.grammar.latents]
@@ -96,8 +99,7 @@ class StoryReader:
     def _half(self, some: Stories) -> _Half:
         tokens = torch.from_numpy(some.tokens)
         predicted = torch.arange(1, tokens.shape[1]) < torch.from_numpy(some.lengths)[:, None]
-        own = surprisals(self.grammar, some.tokens)[:, 1:][predicted.numpy()]
-        return _Half(tokens[:, :-1], tokens[:, 1:][predicted], predicted, float(own.mean()))
+        return _Half(tokens[:, :-1], tokens[:, 1:][predicted], predicted)
 
     def attacker(self, count: int) -> Stories:
         """Draw `count` stories of the topic to forget, which differ from those to measure on."""
@@ -105,12 +107,17 @@ class StoryReader:
         return self._drawn(self._topics["forget"], count, generator)
 
     def measure(self, predict: Predict) -> dict[str, float]:
-        """Return nats per token above the exact entropy, by kind, after calibration."""
+        """Return nats per token above the exact probabilities, by kind, both after calibration."""
+        found = self._calibrated(predict)
+        return {kind: loss - self._least[kind] for kind, loss in found.items()}
+
+    def _calibrated(self, predict: Predict) -> dict[str, float]:
+        """Return the loss on each kind in nats per token, after a bias of the logits is fitted."""
         found = {}
         for kind, (test, calibration) in self._halves.items():
             bias = _fitted_bias(calibration.logits(predict), calibration.targets)
             losses = nn.functional.cross_entropy(test.logits(predict) + bias, test.targets)
-            found[kind] = float(losses) - test.entropy
+            found[kind] = float(losses)
         return found
 
 
@@ -136,10 +143,10 @@ class RoutingScores:
     """All measurements of a comparison, by arm, state, seed and kind of story."""
 
     losses: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]
-    """Nats above the entropy by kind, for each arm, state (`whole`, `ablated`, `random`,
-    `attacked`) and seed."""
+    """Nats above the exact probabilities by kind, for each arm, state (`whole`, `ablated`,
+    `random`, `attacked`) and seed."""
     dial: Mapping[str, Mapping[float, Sequence[Mapping[str, float]]]]
-    """Nats above the entropy by kind, for each arm, factor of the region's units, and seed."""
+    """The same for each arm, factor of the region's units, and seed."""
 
     def judged(self, arm: str) -> str:
         """Return the state in which an arm is judged: `ablated` if it has a region."""
@@ -193,7 +200,7 @@ def routing_table(scores: RoutingScores) -> DataTable:
                 row[f"random {kind}"] = mean_over_seeds([one[kind] for one in by_state["random"]])
         rows.append(row)
     return DataTable(
-        "Forgetting a topic, in nats per token above the exact entropy",
+        "Forgetting a topic, in nats per token above the exact probabilities",
         rows,
         caption="judged without the region where there is one; R: 0 forgets nothing, 1 as if never "
         f"learnt, above {DAMAGE} is damage; random: without as many random units; attacked: after "
@@ -258,7 +265,7 @@ def routing_figure(scores: RoutingScores, title: str) -> Figure:
             label = f"{arm}, {kind}"
             right.plot(factors, means, style, color=colours[arm], label=label)
     right.set_xlabel("factor of the region's units")
-    right.set_ylabel("nats above the entropy")
+    right.set_ylabel("nats above the exact probabilities")
     if scores.dial:
         right.legend(fontsize=7)
     plain_axes(right)

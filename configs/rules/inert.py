@@ -30,6 +30,7 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "routing.penalties",
             "routing.gate_coef",
             "routing.alone_coef",
+            "routing.values",
             "routing.dropped_steps",
             "routing.drop_start",
             "routing.labels.correlation",
@@ -70,6 +71,15 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "routes or penalties": (
         ": nothing is routed or penalised; set routing.rules or routing.penalties, or leave it out",
         ("routing.start", "routing.ramp"),
+    ),
+    "a use of labels": (
+        ": nothing is routed or left out; set routing.rules, or leave it out",
+        (
+            "routing.labels.share",
+            "routing.labels.recall",
+            "routing.labels.precision",
+            "routing.labels.shuffled",
+        ),
     ),
     "weight 0": (
         ": no rule keeps a label out of a region (weight 0)",
@@ -132,14 +142,17 @@ def inert_problems(config: RunConfig) -> Iterator[str]:
     weights = [weight for row in routing.rules.values() for weight in row.values()]
     has = {"environment": config.corpus is None, "dropping": bool(routing.drop)}
     has["words or a world"] = get("algo", config.algo.name).learns_from != "examples"
+    has["regions"] = bool(routing.regions)
+    has["routes or penalties"] = any(
+        (routing.rules, routing.unlabelled, routing.terms, routing.penalties)
+    )
     if config.env is not None:
-        has["regions"] = bool(routing.regions)
         has["labels"] = routing.labels.source is not None
-        has["routes or penalties"] = any(
-            (routing.rules, routing.unlabelled, routing.terms, routing.penalties)
-        )
         has["weight 0"] = 0 in weights
         yield from _never_known(config)
+    else:
+        leaves_out = getattr(config.algo, "leave_out", None) is not None
+        has["a use of labels"] = has["regions"] or leaves_out
     yield from _too_late(config)
     for need in (need for need, there in has.items() if not there):
         why, keys = _NEEDS[need]
@@ -185,11 +198,14 @@ def iteration_size(config: RunConfig) -> int | None:
 
 
 def _too_late(config: RunConfig) -> Iterator[str]:
-    """Yield a line for every option that would begin after the start of the last iteration."""
+    """Yield a line for every option that would take effect after the last iteration begins."""
     size = iteration_size(config) or 1  # a corpus's size isn't known yet
     last = (config.frames // size - 1) * size
-    for key in ("routing.start", "routing.drop_start"):
-        step = option(config, key)
+    routing = config.routing
+    steps = {"routing.start": routing.start, "routing.drop_start": routing.drop_start}
+    if routing.ramp:
+        steps["routing.start + routing.ramp"] = routing.start + routing.ramp
+    for key, step in steps.items():
         if step > max(last, 0):
             yield (
                 f"{key} = {step}: the last iteration of frames = {config.frames} begins at {last}; "

@@ -56,7 +56,8 @@ class RoutingConfig:
     """Values that serve as baseline of labelled episodes: those of the `whole` network, or, from
     `start` on, those without the regions that the label is kept out of (`routed`)."""
     start: int = 0
-    """Environment steps before which nothing is routed or penalised."""
+    """Environment steps before which nothing is routed or penalised; those before an agent begins
+    (`algo.aux`) count."""
     ramp: int = 0
     """Environment steps after `start` over which weights change linearly from 1 to those of the
     rules, and penalties grow to their full amount."""

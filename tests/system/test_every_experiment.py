@@ -216,6 +216,8 @@ def settings_of(config):
         settings += ["model.layers=3", "model.width=128"]
     if config.routing.drop_start:
         settings.append("routing.drop_start=64")
+    if config.routing.start:
+        settings += ["routing.start=320", "routing.ramp=640"]
     if config.model.name == "experts":
         settings.append("model.gate_channels=[2,2]")
     if world == "maze" and config.env.levels.set_size:

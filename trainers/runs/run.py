@@ -31,7 +31,6 @@ from chisel.trainers.runs.callbacks import LogIteration, SaveCrash, StopAtBounda
 from chisel.trainers.runs.checkpoint import DurableCheckpointIO, IterationCheckpoint
 from chisel.trainers.runs.launching import Process
 
-
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """Parameters of `mallopt`, numbered as in glibc's malloc.h."""
 

@@ -65,6 +65,9 @@ _RUNS = {
 }
 """Names of runs, for the arms whose training does not depend on the labelled stories."""
 
+_FORMAT = 2
+"""Number of the way to measure. Raise it when that changes: stored runs are then measured anew."""
+
 Losses = Mapping[str, float]
 
 
@@ -116,15 +119,16 @@ def run(
             repeated.
 
     Returns:
-        Losses above the exact entropy, and the ratio R of each arm, before and after the attack;
-        the routed arms minus filtered, paired over seeds; and a figure.
+        Losses above the exact probabilities, and the ratio R of each arm, before and after the
+        attack; the routed arms minus filtered, paired over seeds; and a figure.
 
     Raises:
         ConfigError: If an arm is unknown, or a run was trained with other settings.
     """
     plans = {arm: _plans(arm, seeds, recall, precision, settings, runs_dir) for arm in arms}
     reader = StoryReader(plans[arms[0]][0].corpus, stories)
-    about: dict[str, Any] = {"stories": stories, "controls": controls, "dial": dial}
+    about: dict[str, Any] = {"format": _FORMAT, "stories": stories}
+    about |= {"controls": controls, "dial": dial}
     about |= {"attack": [attack_stories, attack_steps, attack_rate]}
     attacker = reader.attacker(attack_stories)
     attack = functools.partial(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +25,7 @@ from chisel.analysis.ablation import (
     regions_of,
     relearning_figure,
 )
-from chisel.analysis.evaluation import agent_ablation_matrix
+from chisel.analysis.evaluation import agent_ablation_matrix, judged_by
 from chisel.analysis.results import Agents, Count, Result, Within
 from chisel.configs import ConfigError, LabelsConfig, RoutingConfig, RunConfig, hint
 from chisel.models import Agent
@@ -103,7 +102,8 @@ def run(
             slug = f"{title}-{name}".replace(" ", "-").replace(",", "").strip("-")
             config = dataclasses.replace(config, name=slug, runs_dir=runs_dir or str(home))
             start = evaluate(_start(variant, config))
-            chosen = _metric(metric, region, start.metrics)  # may be refused: before any training
+            chosen = _metric(metric, region, start)  # may be refused: before any training
+            _require_more_is_better(chosen, region, variant.agent, start)
             plans.setdefault(title, []).append(config)
             starts.setdefault(title, []).append(start)
 
@@ -131,17 +131,35 @@ def _without(region: str) -> str:
     return f"without {region}"
 
 
-def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
+def _metric(asked: str | None, region: str, start: AblationMatrix) -> str:
     """Choose the metric: the one asked for, or the first default that there is.
 
     Raises:
         ConfigError: If there is no such metric.
     """
+    metrics = start.metrics
     wanted = [asked] if asked is not None else [f"P({region})", "success", "return"]
     found = next((name for name in wanted if name in metrics), None)
     if found is None:
         raise ConfigError(f"metric={asked}: {hint(str(asked), metrics)}")
     return found
+
+
+def _require_more_is_better(metric: str, region: str, agent: Agent, start: AblationMatrix) -> None:
+    """Check that 90 % of the whole network's value is a goal.
+
+    Raises:
+        ConfigError: If less is better, or the value is not above 0.
+    """
+    lower = {one.name for one in judged_by(agent)[0].metrics if one.better == "lower"}
+    if metric in lower - {f"P({region})"}:
+        raise ConfigError(f"metric={metric}: less of it is better, so there is nothing to regain")
+    whole = start["none"].metrics[metric].value
+    if whole <= 0:
+        raise ConfigError(
+            f"metric={metric}: the whole network has {whole:.3g}, and 90 % of it is no goal; "
+            "choose a metric that is above 0"
+        )
 
 
 def _variants(agent: Agent, region: str, controls: int, fresh: bool) -> dict[str, _Variant]:

@@ -1,5 +1,6 @@
 """SafeLife's agents are judged by the world's own rules, on levels old and new to them."""
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +128,42 @@ def test_held_out_levels_are_of_their_split_and_never_training_levels():
     levels = held_out_levels(same, [same.env])
     assert len(levels) == 6
     assert known.isdisjoint(level.board.tobytes() for level in levels)
+
+
+@pytest.fixture
+def few_boards(monkeypatch):
+    """Levels are one board again and again, and after each five of it one of another, if any."""
+    one, other = beside_a_block(), beside_a_block()
+    other.board[0, 0] = cells.WALL
+
+    def use(*others):
+        boards = itertools.cycle([one] * 5 + list(others))
+        module = "chisel.analysis.evaluation.safelife._generated"
+        monkeypatch.setattr(module, lambda env, number: list(itertools.islice(boards, number)))
+        return other
+
+    return use
+
+
+def test_of_a_task_with_few_boards_as_many_held_out_levels_are_found_as_asked_for(few_boards):
+    few_boards(other := few_boards())
+    config = run_of("env.num_levels=2", "eval.levels=3")
+    assert held_out_levels(config, [config.env]) == [other] * 3
+
+
+def test_a_task_whose_boards_were_all_trained_on_is_refused_in_one_line(few_boards):
+    few_boards()
+    config = run_of("env.num_levels=2", "eval.levels=3")
+    with pytest.raises(ConfigError, match=r"eval\.levels = 3: of 32 levels only 0 were not"):
+        held_out_levels(config, [config.env])
+
+
+def test_levels_that_are_equal_are_one_unit():
+    block, other = beside_a_block(), beside_a_block()
+    other.board[0, 0] = cells.WALL
+    games = LevelGames(run_of("eval.num_envs=2"), [other, block, other, block], 6)
+    facts = games.play(Player("idle", Script([])), (0,))
+    assert facts["level"].tolist() == [0, 1, 0, 1, 0, 1]
 
 
 def test_an_evaluation_has_both_kinds_of_levels_and_who_does_nothing(tmp_path):

@@ -42,7 +42,16 @@ ROUTED = "maze/routed-dropping"
         (ROUTED, "frames=1_000_000", "routing.drop_start = 1500000: the last iteration of"),
         ("digits/halves", "routing.start=99_999_999", "the last iteration of frames ="),
         ("language/stories-sgtm", "routing.start=99_999_999", "the last iteration of frames ="),
+        (ROUTED, "routing.ramp=2_994_177", "start + routing.ramp = 2994177: the last iteration"),
         (ROUTED, "routing.labels.share=0", "no label is ever known"),
+        ("language/stories", "routing.l1=0.1", "no regions"),
+        ("language/stories", "routing.start=1000", "nothing is routed or penalised"),
+        ("language/stories", "routing.labels.share=0.5", "nothing is routed or left out"),
+        ("language/stories", "routing.labels.shuffled=true", "nothing is routed or left out"),
+        ("language/stories-routed", "routing.values=routed", "with a corpus; leave it out"),
+        ("digits/unrouted", "routing.ramp=1000", "nothing is routed or penalised"),
+        ("digits/unrouted", "routing.freeze=false", "no regions"),
+        ("digits/halves", "routing.values=routed", "with a corpus; leave it out"),
     ],
 )
 def test_what_has_no_effect_is_one_line_that_says_why(experiment, setting, says):
@@ -60,6 +69,8 @@ def test_what_has_no_effect_is_one_line_that_says_why(experiment, setting, says)
         (ROUTED, ["routing.freeze=false", "routing.l1=0.1"]),
         (UNROUTED, ["routing.gate_coef=0.3", "routing.labels.share=1"]),
         ("gridworld/impact-penalise", ["routing.start=4096", "routing.ramp=1000"]),
+        ("language/stories-filtered", ["routing.labels.recall={forget: 0.5}"]),
+        ("language/stories-routed", ["routing.start=1000", "routing.labels.shuffled=true"]),
     ],
 )
 def test_what_has_an_effect_is_taken(experiment, settings):

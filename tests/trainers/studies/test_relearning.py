@@ -130,6 +130,7 @@ def test_regained_is_the_first_time_at_nine_tenths_of_what_it_was():
         ({"region": "diamnd"}, "did you mean 'diamond'"),
         ({"frames": 0}, "frames=0"),
         ({"metric": "P(cheese)"}, r"metric=P\(cheese\)"),
+        ({"metric": "length"}, "metric=length: less of it is better"),
         ({"region": "gate"}, "controls=0 goes without"),
     ],
 )
