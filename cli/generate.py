@@ -50,8 +50,6 @@ def run(arguments: Sequence[str]) -> None:
     model, settings = one_word(arguments, "MODEL", USAGE)
     prompt, settings = take(settings, "prompt")
     given = parse_settings(settings)
-    if prompt is None:
-        raise ConfigError(f"prompt is missing; usage: {USAGE}")
     # Heavy: only once the arguments are known to be good.
     from chisel.analysis.language import continue_text
     from chisel.analysis.results import choose_threads, options_of, torch_threads
@@ -61,7 +59,9 @@ def run(arguments: Sequence[str]) -> None:
         del options[key]
     for key in given:
         if key not in options:
-            raise ConfigError(f"generate: no option {key!r}; {hint(key, options)}")
+            raise ConfigError(f"generate: no option {key!r}; {hint(key, [*options, 'prompt'])}")
+    if prompt is None:
+        raise ConfigError(f"prompt is missing; usage: {USAGE}")
     values = {key: options[key].read(value) for key, value in given.items()}
     with torch_threads(values.pop("threads", None) or choose_threads()):
         found = continue_text(model, prompt, **values)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chisel.cli.arguments import one_word, take
-from chisel.configs import ConfigError, Page, read_page
+from chisel.configs import ConfigError, Page, hint, read_page
 
+_OPTIONS = ("hours", "only", "out", "plan", "write")
 USAGE = "chisel reproduce PAGE [hours=4] [only=ID,…] [plan=true] [write=true]"
 
 HELP = f"""\
@@ -41,10 +42,11 @@ def run(arguments: Sequence[str]) -> None:
     """Run what is missing of a page."""
     name, settings = one_word(arguments, "PAGE", USAGE)
     given: dict[str, str | None] = {}
-    for key in ("hours", "only", "out", "plan", "write"):
+    for key in _OPTIONS:
         given[key], settings = take(settings, key)
     if settings:
-        raise ConfigError(f"{settings[0]}: usage: {USAGE}")
+        key = settings[0].partition("=")[0]
+        raise ConfigError(f"reproduce: no option {key!r}; {hint(key, _OPTIONS)}")
     hours, plan, write = _hours(given["hours"]), _switch(given, "plan"), _switch(given, "write")
     if plan and write:
         raise ConfigError("plan=true runs and writes nothing; leave it or write=true out")

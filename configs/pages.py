@@ -177,15 +177,18 @@ def read_page(page: str) -> Page:
     """Read a page of results.
 
     Args:
-        page: Name of a page in `docs/reproductions`, or path of a YAML file.
+        page: Name of a page in `docs/reproductions`, path of a YAML file, or of the page beside it.
 
     Raises:
         ConfigError: If there is no such page, or an entry is wrong; the message names the entry.
     """
-    file = Path(page) if page.endswith((".yaml", ".yml")) else PAGES / f"{page}.yaml"
+    given = Path(page)
+    file = given.with_suffix(".yaml") if given.suffix == ".md" else given
+    if given.suffix not in (".yaml", ".yml", ".md"):
+        file = PAGES / f"{page}.yaml"
     if not file.is_file():
         known = [one.stem for one in PAGES.glob("*.yaml")]
-        instead = hint(page, known) if known else "type it in a clone, or give a YAML file"
+        instead = hint(page, known) if known else "type it in the folder of a clone, or give a file"
         raise ConfigError(f"there is no page {file}; {instead}")
     data = read_mapping(file)
     if unknown := data.keys() - {"entries", "tables"}:

@@ -100,7 +100,7 @@ def split_ablations(
 ) -> tuple[list[str], dict[str, routing.Mode]]:
     """Split the option `ablate` into the names of sites, and regions with their modes.
 
-    A name with a dot is a site. So is every name if the model has no regions.
+    A name with a dot is a site, and any other that of a region.
 
     Args:
         ablate: Sites and `REGION[:FACTOR]`, separated by commas.
@@ -110,6 +110,12 @@ def split_ablations(
         ConfigError: If there is no such region, it is given twice, or its mode is no factor.
     """
     items = ablate.split(",") if ablate else []
+    for name in (item.partition(":")[0] for item in items if not regions):
+        if "." not in name and name not in ("embed", "final"):
+            raise ConfigError(
+                f"ablate={name}: this network has no regions; sites are block.N.attn, block.N.mlp "
+                "and block.N.heads.H"
+            )
     of_regions = [item for item in items if regions and "." not in item.partition(":")[0]]
     modes = parse_modes(",".join(of_regions)) if of_regions else {}
     require_regions(modes, regions)

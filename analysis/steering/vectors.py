@@ -90,7 +90,10 @@ def load_vector(path: Path | str) -> SteeringVector:
         CheckpointError: If there is no such file, or it holds no steering vector.
     """
     if not Path(path).is_file():
-        raise CheckpointError(f"there is no {path}; chisel study steering-vector makes vectors")
+        raise CheckpointError(
+            f"there is no {path}; chisel study steering-vector makes vectors, and chisel study "
+            "lm-steering those of language models"
+        )
     try:
         with safetensors.safe_open(str(path), framework="pt") as file:
             about = json.loads((file.metadata() or {})["chisel"])

@@ -103,9 +103,11 @@ def _instead(key: str, prefix: str, parts: Mapping[str, Any], schemas: Schemas) 
     if "." in key:
         return "in a file, write groups as nested keys"
     everywhere = list(choices_of_run(schemas))
+    same = [full for full in everywhere if full.rpartition(".")[2] == key]
+    if same:
+        return f"did you mean {' or '.join(same)}?"
     match = near(key, parts)
     if match is not None:
         return f"did you mean {prefix}{match}?"
-    same = [full for full in everywhere if full.rpartition(".")[2] == key]
-    match = same[0] if same else near(f"{prefix}{key}", everywhere)
+    match = near(f"{prefix}{key}", everywhere)
     return f"did you mean {match}?" if match else f"known here: {', '.join(parts)}"

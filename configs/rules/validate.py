@@ -126,7 +126,7 @@ def _safelife(env: SafeLifeConfig) -> Iterator[str]:
     if env.task == "ways" and env.min_performance != SafeLifeConfig().min_performance:
         yield (
             "env.min_performance has no effect: levels of env.task=ways have no goals, so their "
-            "exit is always open; leave it out"
+            "exit is always open; extend safelife/impact-ppo, which leaves it out"
         )
     for key in ("min_performance", "side_effect_penalty"):
         ramp: RampConfig = getattr(env, key)

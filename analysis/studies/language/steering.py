@@ -159,7 +159,8 @@ def _layers(table: SiteTable, layers: Sequence[int] | None) -> list[int]:
     if layers is None:
         return sorted({max(n * table.layers // 5, 1) for n in (1, 2, 3, 4)})
     for layer in layers:
-        table.site(f"block.{layer}.in")
+        if not 0 <= layer < table.layers:
+            raise ConfigError(f"layers={layer}: the blocks are 0 to {table.layers - 1}")
     return sorted(layers)
 
 

@@ -125,6 +125,8 @@ def _values(name: str, facts: Facts) -> Any:
 
 
 def _edits_in(file: str, slot: int) -> Any:
+    if not Path(file).is_file():
+        raise ConfigError(f"session={file}: there is no such file; the lab saves one (Session)")
     try:
         found = json.loads(Path(file).read_text(encoding="utf-8"))
         plain = found["slots"][slot]["edits"] if isinstance(found, dict) else found

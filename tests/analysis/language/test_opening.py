@@ -124,8 +124,8 @@ def test_a_region_that_cannot_be_ablated_is_one_line(ablate, said):
         continue_text(ROUTED, FOREST, ablate=ablate)
 
 
-def test_without_regions_every_name_is_a_site(folder):
-    with pytest.raises(ConfigError, match="no site 'forget'"):
+def test_a_region_of_a_network_without_regions_is_refused_with_the_sites(folder):
+    with pytest.raises(ConfigError, match="ablate=forget: this network has no regions"):
         continue_text(folder, "long ago", ablate="forget")
 
 
