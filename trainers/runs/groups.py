@@ -86,7 +86,7 @@ def train_grid(runs: Mapping[str, RunConfig], launcher: Launcher | None = None) 
                 )
             return resume_grid(folder, (), launcher)
         except ChiselError:  # not after Ctrl-C: it can be resumed
-            _discard_unused(folder, runs)
+            _discard_unused(folder, runs, first.runs_dir)
             raise
 
 
@@ -300,10 +300,10 @@ def _summarise(folder: Path, members: Sequence[Member]) -> None:
         print(f"note: table and learning curves: {folder / SUMMARY}", file=sys.stderr)
 
 
-def _discard_unused(folder: Path, runs: Iterable[str]) -> None:
+def _discard_unused(folder: Path, runs: Iterable[str], runs_dir: str) -> None:
     """Remove a grid's folder if no run has written a result."""
     for name in runs:
         for inner in (folder / name, *(folder / name).parents[: len(Path(name).parents) - 1]):
             if inner.is_dir() and not any(inner.iterdir()):
                 inner.rmdir()
-    rundir.discard_unused(folder)
+    rundir.discard_unused(folder, runs_dir)

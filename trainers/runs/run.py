@@ -112,7 +112,7 @@ def train_in(folder: Path, config: RunConfig) -> Path:
             rundir.write_config(folder, config)
             return _execute(_Job(config, folder, process))
         finally:
-            rundir.discard_unused(folder)
+            rundir.discard_unused(folder, config.runs_dir)
 
 
 def resume(run: str | Path, overrides: Sequence[str] = ()) -> Path:

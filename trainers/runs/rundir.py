@@ -62,11 +62,16 @@ def group_of(folder: Path) -> Path | None:
     return next(filter(is_group, list(folder.parents)[:2]), None)
 
 
-def discard_unused(folder: Path) -> None:
-    """Remove the folder of a run if it has no results."""
+def discard_unused(folder: Path, runs_dir: str) -> None:
+    """Remove the folder of a run if it has no results, and empty ones above it in `runs_dir`."""
     unused = {models.CONFIG_FILE, LOCK_FILE, models.GROUP_FILE}
-    if {path.name for path in folder.iterdir()} <= unused:
-        shutil.rmtree(folder)
+    if not {path.name for path in folder.iterdir()} <= unused:
+        return
+    shutil.rmtree(folder)
+    for above in folder.parents:
+        if Path(runs_dir) not in above.parents or any(above.iterdir()):
+            break
+        above.rmdir()
 
 
 def write_config(folder: Path, config: RunConfig) -> None:

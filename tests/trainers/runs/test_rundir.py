@@ -142,3 +142,14 @@ def test_the_new_run_that_resume_suggests_is_the_old_one_with_the_changes(
     name = changed.name if "name=other" in change else None
     start = None if "model.hidden=24" in change else str(run)
     assert configs.load(experiment, overrides) == replace(changed, name=name, init_from=start)
+
+
+def test_a_refused_training_leaves_no_folder_behind(tmp_path: Path) -> None:
+    (tmp_path / "maze/other").mkdir(parents=True)
+    config = configs.load("maze/smoke", [f"runs_dir={tmp_path}", "init_from=nowhere"])
+    with pytest.raises(CheckpointError, match="there is no nowhere"):
+        trainers.train(config)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["maze", "other"]
+    with pytest.raises(CheckpointError, match="there is no nowhere"):
+        trainers.train(replace(config, experiment="oversight/x"))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["maze", "other"]
