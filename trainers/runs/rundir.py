@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,10 +68,11 @@ def discard_unused(folder: Path, runs_dir: str) -> None:
     if not {path.name for path in folder.iterdir()} <= unused:
         return
     shutil.rmtree(folder)
-    for above in folder.parents:
-        if Path(runs_dir) not in above.parents or any(above.iterdir()):
-            break
-        above.rmdir()
+    with suppress(OSError):  # of a folder that is not empty
+        for above in folder.parents:
+            if Path(runs_dir) not in above.parents:
+                break
+            above.rmdir()
 
 
 def write_config(folder: Path, config: RunConfig) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -102,7 +103,7 @@ def run(
             slug = f"{title}-{name}".replace(" ", "-").replace(",", "").strip("-")
             config = dataclasses.replace(config, name=slug, runs_dir=runs_dir or str(home))
             start = evaluate(_start(variant, config))
-            chosen = _metric(metric, region, start)  # may be refused: before any training
+            chosen = _metric(metric, region, start.metrics)  # may be refused: before any training
             _require_more_is_better(chosen, region, variant.agent, start)
             plans.setdefault(title, []).append(config)
             starts.setdefault(title, []).append(start)
@@ -131,13 +132,12 @@ def _without(region: str) -> str:
     return f"without {region}"
 
 
-def _metric(asked: str | None, region: str, start: AblationMatrix) -> str:
+def _metric(asked: str | None, region: str, metrics: Collection[str]) -> str:
     """Choose the metric: the one asked for, or the first default that there is.
 
     Raises:
         ConfigError: If there is no such metric.
     """
-    metrics = start.metrics
     wanted = [asked] if asked is not None else [f"P({region})", "success", "return"]
     found = next((name for name in wanted if name in metrics), None)
     if found is None:
