@@ -46,7 +46,7 @@ CASES: dict[str, dict[str, Any]] = {
         "controls": 0,
         "fresh": False,
         "levels": 10,
-        "metric": "length",
+        "metric": "P(diamond)",
         "settings": "algo.learning_rate=0.01",
         "seed": 2,
     },
