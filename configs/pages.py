@@ -188,7 +188,8 @@ def read_page(page: str) -> Page:
         file = PAGES / f"{page}.yaml"
     if not file.is_file():
         known = [one.stem for one in PAGES.glob("*.yaml")]
-        instead = hint(page, known) if known else "type it in the folder of a clone, or give a file"
+        elsewhere = "type it in the folder of a clone, or give a YAML file"
+        instead = hint(page, known) if known else elsewhere
         raise ConfigError(f"there is no page {file}; {instead}")
     data = read_mapping(file)
     if unknown := data.keys() - {"entries", "tables"}:

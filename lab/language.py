@@ -27,6 +27,7 @@ from chisel.analysis.language import (
     site_table,
     stream_of_language_model,
 )
+from chisel.analysis.results import as_config_errors
 from chisel.analysis.steering import random_like
 from chisel.configs import ConfigError
 from chisel.lab.protocol import Continue, Norms, Pair, Try, frame
@@ -208,10 +209,8 @@ class Speaker:
         if not asked.control:
             return {name: regions[name]}
         generator = torch.Generator().manual_seed(asked.seed)
-        try:
+        with as_config_errors(routing.RoutingError):
             drawn = routing.random_like(regions, name, self.lm.model, generator)
-        except routing.RoutingError as error:
-            raise ConfigError(str(error)) from None
         return {drawn.name: drawn}
 
     def _vector(self, pair: Pair, layer: int) -> Tensor:

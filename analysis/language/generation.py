@@ -110,13 +110,13 @@ def split_ablations(
         ConfigError: If there is no such region, it is given twice, or its mode is no factor.
     """
     items = ablate.split(",") if ablate else []
-    for name in (item.partition(":")[0] for item in items if not regions):
-        if "." not in name and name not in ("embed", "final"):
-            raise ConfigError(
-                f"ablate={name}: this network has no regions; sites are block.N.attn, block.N.mlp "
-                "and block.N.heads.H"
-            )
-    of_regions = [item for item in items if regions and "." not in item.partition(":")[0]]
+    without_dot = [item for item in items if "." not in item.partition(":")[0]]
+    if wrong := [item for item in without_dot if not regions and item not in ("embed", "final")]:
+        raise ConfigError(
+            f"ablate={wrong[0]}: this network has no regions; sites are block.N.attn, block.N.mlp "
+            "and block.N.heads.H"
+        )
+    of_regions = without_dot if regions else []
     modes = parse_modes(",".join(of_regions)) if of_regions else {}
     require_regions(modes, regions)
     for name, mode in modes.items():

@@ -73,6 +73,7 @@ def test_a_plan_runs_nothing(asked: list[Any], capsys: Any, monkeypatch: Any) ->
         (["only=cutt"], "only=cutt: did you mean 'cut'"),
         (["plan=maybe"], "plan=maybe: must be true or false"),
         (["plan=true", "write=true"], "plan=true runs and writes nothing"),
+        (["jobs=2"], "no option 'jobs'; known: hours, only, out, plan, write"),
         (["hour=2"], "no option 'hour'; did you mean 'hours'?"),
     ],
 )
@@ -87,7 +88,8 @@ def test_wrong_arguments_are_one_line(
 
 def test_the_page_must_exist(capsys: Any) -> None:
     assert main(["reproduce", "aup"]) == 2
-    said = "there is no page docs/reproductions/aup.yaml; type it in the folder of a clone, or give"
+    said = "there is no page docs/reproductions/aup.yaml; "
+    said += "type it in the folder of a clone, or give a YAML file"
     assert said in capsys.readouterr().err
     assert main(["reproduce"]) == 2
     assert "PAGE is missing" in capsys.readouterr().err
